@@ -7,6 +7,7 @@
 
 #include <sysexits.h>
 
+#include "codec/date.h"
 #include "print.h"
 
 /* Bytes of an answer that are kept. */
@@ -21,6 +22,9 @@ probe_on_header(void *context, struct pst_str name, struct pst_str value)
         return pst_arena_copy(probe->arena, value, &probe->type);
     if (pst_str_equal_nocase(name, PST_STR("Location")))
         return pst_arena_copy(probe->arena, value, &probe->location);
+    if (pst_str_equal_nocase(name, PST_STR("Date")) &&
+        pst_date_parse_http(value, &probe->date) != PST_OK)
+        probe->date = -1;
     return PST_OK;
 }
 
@@ -67,6 +71,7 @@ backend_probe_send(struct backend_probe *probe, struct pst_str body)
     enum pst_err e;
 
     probe->type = probe->location = PST_STR_NONE;
+    probe->date = -1;
     pst_buf_init_heap(&probe->answer, probe->arena, ANSWER_MAX);
     e = http_client_run(probe->client, probe->arena, &exchange, &error);
     if (!e)

@@ -18,6 +18,7 @@ struct backend_probe {
     int status;
     struct pst_str type;     /* Content-Type */
     struct pst_str location; /* of a redirect */
+    int64_t date;            /* of its Date header; -1: none */
     struct pst_buf answer;   /* at most 64 KiB of it */
 };
 

@@ -2,27 +2,41 @@
 /*
  * check.c - `postern check`: check the environment, the store and the backend.
  */
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "check_backend.h"
+#include "check_settings.h"
 #include "commands.h"
 #include "gateway/document_lookup.h"
+#include "place.h"
 #include "print.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
 #define VALUE_MAX (64 * 1024) /* bytes of a printed value */
 
+/* Bytes of a folder of sockets: with the longest name, which lighttpd makes
+ * from postern-authorize.socket and a number, a path must have at most 107. */
+#define SOCKETS_FOLDER_MAX 78
+
 /* Write to the store and read from it; print its errors and warnings. */
 static int
 ping_store(const struct config *config)
 {
     struct store *store = NULL;
-    enum pst_err e = store_open(&store, &config->store, config->audience);
+    char reason[PLACE_REASON_MAX];
+    enum pst_err e;
 
+    if (!place_check_store(&config->store, reason)) {
+        print_error_line("POSTERN_STORE: %s", reason);
+        return EX_UNAVAILABLE;
+    }
+    e = store_open(&store, &config->store, config->audience);
     if (!e)
         e = store_ping(store, time(NULL));
     if (!e)
@@ -45,6 +59,51 @@ check_store_setting(const struct config *config)
         return 0;
     }
     return ping_store(config);
+}
+
+/* The programs open the log when they start. */
+static int
+check_log(const struct config *config)
+{
+    char reason[PLACE_REASON_MAX];
+
+    if (strcmp(config->log_target, "stderr") == 0)
+        return 0;
+    if (!place_check_file(config->log_target, reason)) {
+        print_error_line("POSTERN_LOG: %s", reason);
+        return EX_CONFIG;
+    }
+    puts("the log can be written");
+    return 0;
+}
+
+/* The folder in which the programs make their sockets. */
+static int
+check_sockets(const char *folder)
+{
+    char reason[PLACE_REASON_MAX];
+    struct stat found;
+
+    if (!folder)
+        return 0;
+    if (!place_check_folder(folder, reason)) {
+        print_error_line("--sockets: %s", reason);
+        return EX_CONFIG;
+    }
+    if (strlen(folder) > SOCKETS_FOLDER_MAX) {
+        print_error_line("--sockets: %s is longer than %d bytes: the path of a "
+                         "socket must be shorter than 108",
+                         folder, SOCKETS_FOLDER_MAX);
+        return EX_CONFIG;
+    }
+    if (stat(folder, &found) == 0 &&
+        (found.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
+        print_error_line(
+            "warning: --sockets: everybody may write to %s, and so "
+            "replace a socket: chmod o-w it",
+            folder);
+    puts("sockets can be made");
+    return 0;
 }
 
 /* Read the manifest, as each program does when it starts. */
@@ -90,43 +149,58 @@ print_settings(const struct config *config, struct pst_arena *arena)
     return 0;
 }
 
+/* Try everything, and return the most important exit status. */
 static int
-check_environment(const struct config *config)
+try_everything(const struct config *config, struct pst_arena *arena,
+               const char *sockets)
+{
+    const int local[] = {check_log(config), check_sockets(sockets),
+                         check_document_manifest(config)};
+    int store;
+    int status;
+
+    fflush(stdout); /* the store and the backend may be slow */
+    store = check_store_setting(config);
+    fflush(stdout);
+    pst_arena_reset(arena);
+    status = check_backend(config, arena);
+    for (size_t i = 0; i < PST_COUNT(local) && !status; i++)
+        status = local[i];
+    return status ? status : store;
+}
+
+static int
+check_environment(const struct config *config, const char *sockets)
 {
     struct pst_arena *arena = NULL;
     int status = EX_SOFTWARE;
-    int manifest = 0;
-    int store = 0;
 
     if (pst_arena_new(&arena, PST_ARENA_SIZE) == PST_OK)
         status = print_settings(config, arena);
     if (status == 0) {
-        manifest = check_document_manifest(config);
-        fflush(stdout); /* the store and the backend may be slow */
-        store = check_store_setting(config);
-        fflush(stdout);
-        pst_arena_reset(arena);
-        status = check_backend(config, arena);
+        check_settings(config);
+        status = try_everything(config, arena, sockets);
     }
     pst_arena_free(&arena);
-    if (status)
-        return status;
-    return manifest ? manifest : store;
+    return status;
 }
 
 int
 command_check(int argc, char **argv)
 {
     struct config *config = NULL;
+    const char *sockets = NULL;
     int status;
 
-    if (argc > 1)
-        return command_usage_error(argv[0], "takes no arguments");
-    status = command_load_config(&config);
+    if (argc == 3 && strcmp(argv[1], "--sockets") == 0)
+        sockets = argv[2];
+    else if (argc > 1)
+        return command_usage_error(argv[0], "takes --sockets FOLDER");
+    status = command_load_config(&config, CONFIG_PART_ALL);
     if (status)
         return status;
     if (http_client_start() == PST_OK) {
-        status = check_environment(config);
+        status = check_environment(config, sockets);
         http_client_stop();
     } else {
         fputs("postern: out of memory\n", stderr);

@@ -6,9 +6,11 @@
 #include "check_backend.h"
 
 #include <sysexits.h>
+#include <time.h>
 
 #include "backend_probe.h"
 #include "base/limits.h"
+#include "check_settings.h"
 #include "codec/json.h"
 #include "crypto/crypto.h"
 #include "print.h"
@@ -154,6 +156,7 @@ probe_login_document(const struct config *config, struct backend_probe *probe)
         return status;
     printf("the backend is reachable: status %d\n", probe->status);
     fflush(stdout);
+    check_clock(time(NULL), probe->date);
     return check_login_response(config, probe);
 }
 

@@ -28,10 +28,11 @@ struct command {
 /*
  * Load the configuration as the programs do, and print every error on a line of
  * its own: the variable, a colon, and the message.
- *   out  set when 0 is returned; config_free() it
+ *   out    set when 0 is returned; config_free() it
+ *   parts  what the subcommand needs: enum config_part flags
  * Returns 0, EX_CONFIG or EX_SOFTWARE.
  */
-int command_load_config(struct config **out);
+int command_load_config(struct config **out, unsigned parts);
 
 /*
  * Read the word on standard input; "" if there is none, or more than one.

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "env_file.h"
 #include "gateway/program.h"
 #include "print.h"
 
@@ -17,34 +18,42 @@
 static const struct command commands[] = {
     {"secret", command_secret, "make a secret, or rotate a file of secrets",
      "usage: postern secret\n"
-     "       postern secret --rotate FILE\n"
-     "       postern secret --retire FILE\n"
+     "       postern secret --rotate FILE [--force]\n"
+     "       postern secret --retire FILE [--force]\n"
      "\n"
      "Prints a new secret: 32 random bytes as 43 characters of base64url.\n"
      "\n"
      "  --rotate FILE  add a new secret at the beginning of the file\n"
-     "                 (COOKIE_SESSION_SECRET_FILE), or make the file. The\n"
-     "                 first secret seals, all of them open, and nobody is\n"
-     "                 logged out. Prints on standard error when the last\n"
-     "                 one can be retired, by the lifetimes in the\n"
-     "                 environment.\n"
-     "  --retire FILE  remove the last secret, unless it is the only one\n"
+     "                 (COOKIE_SESSION_SECRET_FILE). The first secret\n"
+     "                 seals, all of them open, and nobody is logged out.\n"
+     "                 Prints on standard error when the last one can be\n"
+     "                 retired, by the lifetimes in the environment. With\n"
+     "                 --force, makes the file if there is none.\n"
+     "  --retire FILE  remove the last secret, unless it is the only one.\n"
+     "                 Refuses to if the file was changed less than the\n"
+     "                 longest lifetime ago, unless there is --force:\n"
+     "                 sessions that it has sealed would end\n"
      "\n"
      "The file is replaced in one step, and keeps its owner and its mode.\n"
      "Running programs read it with the next request, at most a second\n"
      "later.\n"},
     {"check", command_check, "check the environment, the store and the backend",
-     "usage: postern check\n"
+     "usage: postern check [--sockets FOLDER]\n"
      "\n"
      "Reads the environment as the programs do. Prints every variable with\n"
-     "the value in use (secrets masked). Reads the manifest of\n"
-     "POSTERN_DOCUMENTS. Writes to the store and reads from it. Sends the\n"
-     "configured documents to the backend: the first login document with a\n"
-     "made-up name and password, the who document without a token, and the\n"
-     "others so that they are validated and not run. Prints what is wrong\n"
-     "if a document does not fit the backend's schema, or if the answer is\n"
-     "an HTML page or a redirect. Run it as the user that the programs run\n"
+     "the value in use (secrets masked), and warns of settings that are\n"
+     "probably not meant. Tries whether the log can be written, without\n"
+     "making it. Reads the manifest of POSTERN_DOCUMENTS. Writes to the\n"
+     "store and reads from it. Compares the clocks. Sends the configured\n"
+     "documents to the backend: the first login document with a made-up\n"
+     "name and password, the who document without a token, and the others\n"
+     "so that they are validated and not run. Prints what is wrong if a\n"
+     "document does not fit the backend's schema, or if the answer is an\n"
+     "HTML page or a redirect. Run it as the user that the programs run\n"
      "as.\n"
+     "\n"
+     "  --sockets FOLDER  try whether the programs can make their sockets\n"
+     "                    in this folder\n"
      "\n"
      "exit status: 0 everything works; 78 a variable is wrong, or the\n"
      "backend's answer shows that one is, with a line on standard error for\n"
@@ -112,7 +121,7 @@ static const struct command commands[] = {
      "  --php SOCKET     the socket of PHP-FPM\n"
      "  --upstream URL   the URL of the GraphQL backend\n"},
     {"sessions", command_sessions, "list live sessions",
-     "usage: postern sessions [--subject SUBJECT]\n"
+     "usage: postern sessions [--subject SUBJECT] [--json]\n"
      "\n"
      "Lists the live sessions of users, one on each line, with tabs between:\n"
      "the hash that names it, when it began, when it was last used (up to a\n"
@@ -121,6 +130,9 @@ static const struct command commands[] = {
      "\n"
      "  --subject SUBJECT  only the sessions of this user: the subject that\n"
      "                     /session shows\n"
+     "  --json             a JSON array, whose objects have the members id,\n"
+     "                     created, lastSeen, expiresAt, browser, address and\n"
+     "                     subject\n"
      "\n"
      "exit status: 0; 69 the store does not answer.\n"},
     {"revoke", command_revoke, "end a session, or all of a user's",
@@ -130,7 +142,8 @@ static const struct command commands[] = {
      "Ends sessions, and all copies of them: every program that uses the\n"
      "same store refuses them from then on.\n"
      "\n"
-     "  --subject SUBJECT  every session that this user has now\n"
+     "  --subject SUBJECT  every session that this user has now: the subject\n"
+     "                     that /session and `postern sessions` show\n"
      "  --session HASH     the session with this hash in `postern sessions`;\n"
      "                     its first 8 digits are enough, as in the log\n"
      "  --session TOKEN    the session of this token, also a guest's\n"
@@ -138,8 +151,8 @@ static const struct command commands[] = {
      "                     can be seen by everybody who may list this\n"
      "                     machine's processes\n"
      "\n"
-     "exit status: 0 it has ended; 1 there is no such session; 69 the store\n"
-     "does not answer.\n"},
+     "exit status: 0 it has ended; 1 there is no such session, or none of\n"
+     "this user is listed; 69 the store does not answer.\n"},
     {"unlock", command_unlock, "reset an account's login limits",
      "usage: postern unlock [NAME] [--address ADDRESS]\n"
      "\n"
@@ -176,10 +189,11 @@ report_error(void *context, const char *variable, const char *reason)
 }
 
 int
-command_load_config(struct config **out)
+command_load_config(struct config **out, unsigned parts)
 {
     const struct config_reporter reporter = {.report_error = report_error};
-    enum pst_err e = config_new(out, (const char *const *)environ, &reporter);
+    enum pst_err e =
+        config_new_parts(out, (const char *const *)environ, &reporter, parts);
 
     if (!e)
         return 0;
@@ -206,7 +220,9 @@ print_command_usage(FILE *out)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`postern help COMMAND` or `postern COMMAND --help` explains a "
           "command;\n"
-          "`postern version` prints the version.\n",
+          "`postern version` prints the version. With --env-file FILE, every\n"
+          "command uses the variables in FILE too: lines NAME=value, as in\n"
+          "an EnvironmentFile of systemd.\n",
           out);
 }
 
@@ -225,9 +241,43 @@ is_help_option(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
+/*
+ * Load the file of --env-file FILE, which every subcommand takes, and remove
+ * both from the arguments. Those after -- are left as they are.
+ * Returns 0 or an exit status.
+ */
+static int
+load_env_files(int *argc, char **argv)
+{
+    static const char option[] = "--env-file";
+    const size_t len = sizeof(option) - 1;
+    int status = 0;
+    int kept = 1;
+    int i = 1;
+
+    for (; i < *argc && !status && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], option, len) != 0 ||
+            (argv[i][len] != '\0' && argv[i][len] != '='))
+            argv[kept++] = argv[i];
+        else if (argv[i][len] == '=')
+            status = env_file_load(argv[i] + len + 1);
+        else if (argv[i + 1])
+            status = env_file_load(argv[++i]);
+        else
+            status = command_usage_error(argv[0], "--env-file needs a FILE");
+    }
+    while (i < *argc)
+        argv[kept++] = argv[i++];
+    argv[kept] = NULL;
+    *argc = kept;
+    return status;
+}
+
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
+    int status;
+
     for (int i = 1; i < argc; i++)
         if (is_help_option(argv[i])) {
             fputs(command->help, stdout);
@@ -237,7 +287,8 @@ run_command(const struct command *command, int argc, char **argv)
         fputs("postern: libgcrypt cannot be started\n", stderr);
         return EX_SOFTWARE;
     }
-    return command->run(argc, argv);
+    status = load_env_files(&argc, argv);
+    return status ? status : command->run(argc, argv);
 }
 
 static int

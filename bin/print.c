@@ -24,6 +24,23 @@ print_escaped(FILE *out, struct pst_str text)
 }
 
 void
+print_json(FILE *out, struct pst_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        unsigned char next =
+            i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+
+        if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+            fprintf(out, "\\u%04x", (unsigned)next);
+            i++;
+        } else {
+            putc(byte, out);
+        }
+    }
+}
+
+void
 print_error_line(const char *format, ...)
 {
     char line[LINE_MAX_BYTES];

@@ -13,12 +13,18 @@
 /* Digits by which the log names a session: the fewest that are accepted. */
 #define SESSION_NAME_MIN 8
 
+/* Bytes to read a token from standard input. */
+#define STDIN_ARENA_SIZE (PST_TOKEN_MAX + 4096)
+
 /* The options; exactly one is present. */
 struct revoke_arguments {
     struct pst_str subject;
     struct pst_str session;
 };
 
+/* Sessions that are not listed are ended, too: the list may be cut, and one may
+ * have begun a moment ago. So the subject is revoked even if none is listed,
+ * and only the exit status says that it may be misspelled. */
 static int
 revoke_by_subject(struct store_job *job, struct pst_str subject)
 {
@@ -33,7 +39,12 @@ revoke_by_subject(struct store_job *job, struct pst_str subject)
         e = store_revoke_all(store, &id, job->ctx.now, NULL);
     if (e)
         return store_job_report_error(job, e);
-    /* Sessions that are not listed are ended, too: the list may be cut. */
+    if (count == 0) {
+        print_error_line("postern: no session of %.*s is listed: is this the "
+                         "subject that `postern sessions` prints?",
+                         (int)subject.len, subject.ptr);
+        return COMMAND_NEGATIVE;
+    }
     printf("every session of this user is ended; %zu %s listed\n", count,
            count == 1 ? "was" : "were");
     return 0;
@@ -147,18 +158,27 @@ static int
 revoke_sessions(struct store_job *job, const void *context)
 {
     const struct revoke_arguments *arguments = context;
-    struct pst_str session = arguments->session;
-    enum pst_err e = PST_OK;
 
     if (!pst_str_is_absent(arguments->subject))
         return revoke_by_subject(job, arguments->subject);
-    if (pst_str_equal(session, PST_STR("-")))
-        e = command_read_stdin_token(job->arena, &session);
-    if (e)
-        return store_job_report_error(job, e);
-    if (is_session_name(session))
-        return revoke_by_name(job, session);
-    return revoke_by_token(job, session);
+    if (is_session_name(arguments->session))
+        return revoke_by_name(job, arguments->session);
+    return revoke_by_token(job, arguments->session);
+}
+
+/* Only a token needs the secret. */
+static int
+run_revoke(struct pst_arena *arena, struct revoke_arguments *arguments)
+{
+    bool needs_secret;
+
+    if (pst_str_equal(arguments->session, PST_STR("-")) &&
+        command_read_stdin_token(arena, &arguments->session) != PST_OK)
+        return EX_SOFTWARE;
+    needs_secret = pst_str_is_absent(arguments->subject) &&
+                   !is_session_name(arguments->session);
+    return store_job_run(needs_secret ? CONFIG_PART_SECRET : 0, revoke_sessions,
+                         arguments);
 }
 
 /* Set an option to its value. False: it has none, or is there twice. */
@@ -177,6 +197,8 @@ command_revoke(int argc, char **argv)
     static const char reason[] = "takes --subject SUBJECT or --session SESSION";
     struct revoke_arguments arguments = {.subject = PST_STR_NONE,
                                          .session = PST_STR_NONE};
+    struct pst_arena *arena = NULL;
+    int status = EX_SOFTWARE;
 
     for (int i = 1; i < argc; i += 2) {
         struct pst_str *option = NULL;
@@ -191,5 +213,8 @@ command_revoke(int argc, char **argv)
     if (pst_str_is_absent(arguments.subject) ==
         pst_str_is_absent(arguments.session))
         return command_usage_error(argv[0], reason);
-    return store_job_run(revoke_sessions, &arguments);
+    if (pst_arena_new(&arena, STDIN_ARENA_SIZE) == PST_OK)
+        status = run_revoke(arena, &arguments);
+    pst_arena_free(&arena);
+    return status;
 }

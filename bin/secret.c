@@ -60,14 +60,15 @@ print_new_secret(void)
 }
 
 static int
-rotate_secret_file(const char *path)
+rotate_secret_file(const char *path, bool is_forced)
 {
     char secret[SECRET_CHARS];
     int status = make_strong_secret(secret);
 
     if (status)
         return status;
-    status = secretfile_rotate(path, (struct pst_str){secret, SECRET_CHARS});
+    status = secretfile_rotate(path, (struct pst_str){secret, SECRET_CHARS},
+                               is_forced);
     pst_crypto_wipe(secret, sizeof(secret));
     return status;
 }
@@ -75,12 +76,28 @@ rotate_secret_file(const char *path)
 int
 command_secret(int argc, char **argv)
 {
+    static const char usage[] = "takes no arguments, or --rotate FILE or "
+                                "--retire FILE, and --force";
+    const char *rotated = NULL;
+    const char *retired = NULL;
+    bool is_forced = false;
+
     if (argc == 1)
         return print_new_secret();
-    if (argc == 3 && strcmp(argv[1], "--rotate") == 0)
-        return rotate_secret_file(argv[2]);
-    if (argc == 3 && strcmp(argv[1], "--retire") == 0)
-        return secretfile_retire(argv[2]);
-    return command_usage_error(
-        argv[0], "takes no arguments, --rotate FILE, or --retire FILE");
+    for (int i = 1; i < argc; i++) {
+        bool has_file = argv[i + 1] && strncmp(argv[i + 1], "--", 2) != 0;
+
+        if (strcmp(argv[i], "--force") == 0 && !is_forced)
+            is_forced = true;
+        else if (strcmp(argv[i], "--rotate") == 0 && has_file && !rotated)
+            rotated = argv[++i];
+        else if (strcmp(argv[i], "--retire") == 0 && has_file && !retired)
+            retired = argv[++i];
+        else
+            return command_usage_error(argv[0], usage);
+    }
+    if (!rotated == !retired)
+        return command_usage_error(argv[0], usage);
+    return rotated ? rotate_secret_file(rotated, is_forced)
+                   : secretfile_retire(retired, is_forced);
 }

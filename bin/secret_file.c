@@ -33,6 +33,7 @@ struct change {
     struct stat old;      /* st_ino is 0: there is no file yet */
     struct pst_str secrets[PST_SECRETS_MAX + 1];
     size_t count;
+    bool keeps_time; /* of the last rotation */
     bool is_renamed;
 };
 
@@ -103,6 +104,15 @@ copy_owner_and_mode(const struct change *change)
            fchmod(change->descriptor, change->old.st_mode & 07777) == 0;
 }
 
+/* A retirement is no rotation: the next one need not wait again. */
+static bool
+copy_time(const struct change *change)
+{
+    const struct timespec times[] = {change->old.st_atim, change->old.st_mtim};
+
+    return !change->keeps_time || futimens(change->descriptor, times) == 0;
+}
+
 static bool
 write_and_sync(int descriptor, struct pst_str text)
 {
@@ -138,7 +148,7 @@ secretfile_replace(struct change *change)
     if (status)
         return status;
     if (!copy_owner_and_mode(change) ||
-        !write_and_sync(change->descriptor, text) ||
+        !write_and_sync(change->descriptor, text) || !copy_time(change) ||
         rename(change->temporary_path, change->path) != 0)
         return report_file_error(change->temporary_path, strerror(errno));
     change->is_renamed = true;
@@ -231,6 +241,56 @@ longest_lifetime(const struct pst_session_timeouts *timeouts)
     return timeouts->guest > longest ? timeouts->guest : longest;
 }
 
+/* Are there any variables of the programs? */
+static bool
+has_environment(void)
+{
+    for (char **at = environ; *at; at++)
+        if (strncmp(*at, "POSTERN_", strlen("POSTERN_")) == 0)
+            return true;
+    return false;
+}
+
+/* How long a token may live that is sealed now, and whose lifetimes these are.
+ * Returns false if they cannot be loaded. */
+static bool
+load_longest_lifetime(int64_t *out, bool *is_environment)
+{
+    static const char *const no_variables[] = {NULL};
+    struct config *config = NULL;
+
+    *is_environment = has_environment() &&
+                      config_new_parts(&config, (const char *const *)environ,
+                                       NULL, 0) == PST_OK;
+    if (!*is_environment &&
+        config_new_parts(&config, no_variables, NULL, 0) != PST_OK)
+        return false;
+    *out = longest_lifetime(&config->timeouts) + PST_CLOCK_SKEW_MAX;
+    config_free(&config);
+    return true;
+}
+
+static void
+report_default_lifetimes(bool is_environment)
+{
+    if (!is_environment)
+        fputs(
+            "(by the default lifetimes, because the programs' environment is "
+            "not set here, or is wrong: see --env-file and `postern check`)\n",
+            stderr);
+}
+
+/* A time in RFC 3339. */
+static struct pst_str
+format_time(char storage[static 64], int64_t when)
+{
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, storage, 64);
+    pst_date_emit_rfc3339(&buf, when);
+    return pst_buf_str(&buf);
+}
+
 /*
  * Print when the last secret can be retired. The last token that it sealed was
  * sealed just now, and ends after the longest lifetime at the latest.
@@ -238,41 +298,56 @@ longest_lifetime(const struct pst_session_timeouts *timeouts)
 static void
 report_retirement_time(const char *path)
 {
-    static const char *const defaults[] = {
-        "COOKIE_SESSION_SECRET=Vb7nC2xZ9qLw4TtRk8MdYp3GhJ6sXaFe",
-        "POSTERN_UPSTREAM=http://localhost/", "POSTERN_STORE=none", NULL};
-    struct config *config = NULL;
-    struct pst_str text;
-    struct pst_buf buf;
-    char storage[64];
     bool is_environment;
+    struct pst_str text;
+    char storage[64];
+    int64_t lifetime;
 
-    is_environment =
-        config_new(&config, (const char *const *)environ, NULL) == PST_OK;
-    if (!is_environment && config_new(&config, defaults, NULL) != PST_OK)
+    if (!load_longest_lifetime(&lifetime, &is_environment))
         return;
-    pst_buf_init(&buf, storage, sizeof(storage));
-    pst_date_emit_rfc3339(&buf, time(NULL) +
-                                    longest_lifetime(&config->timeouts) +
-                                    PST_CLOCK_SKEW_MAX);
-    text = pst_buf_str(&buf);
+    text = format_time(storage, time(NULL) + lifetime);
     print_error_line(
         "the new secret seals from now on; retire the last one after "
         "%.*s: postern secret --retire %s",
         (int)text.len, text.ptr, path);
-    if (!is_environment)
-        fputs("(by the default lifetimes, because the programs' environment is "
-              "not set here, or is wrong; see `postern check`)\n",
-              stderr);
-    config_free(&config);
+    report_default_lifetimes(is_environment);
+}
+
+/*
+ * Refuse to retire a secret that may have sealed sessions that still live. When
+ * it was replaced is not known; the file was changed then, or later.
+ */
+static int
+check_retirement_time(const char *path, const struct stat *old)
+{
+    bool is_environment;
+    struct pst_str text;
+    char storage[64];
+    int64_t lifetime;
+
+    if (!load_longest_lifetime(&lifetime, &is_environment))
+        return EX_SOFTWARE;
+    if ((int64_t)old->st_mtim.tv_sec + lifetime <= (int64_t)time(NULL))
+        return 0;
+    text = format_time(storage, (int64_t)old->st_mtim.tv_sec + lifetime);
+    print_error_line(
+        "postern: %s is not changed: its last secret may have sealed sessions "
+        "that live until %.*s, and would end now. Wait until then, or use "
+        "--force",
+        path, (int)text.len, text.ptr);
+    report_default_lifetimes(is_environment);
+    return EX_TEMPFAIL;
 }
 
 int
-secretfile_rotate(const char *path, struct pst_str secret)
+secretfile_rotate(const char *path, struct pst_str secret, bool is_forced)
 {
     struct change change;
     int status = secretfile_change_begin(&change, path);
 
+    if (!status && change.old.st_ino == 0 && !is_forced)
+        status = report_file_error(
+            path, "does not exist: correct the name, or make it with --force");
     if (!status && change.count >= PST_SECRETS_MAX)
         status = report_file_error(
             path, "has as many secrets as are allowed: retire one");
@@ -289,7 +364,7 @@ secretfile_rotate(const char *path, struct pst_str secret)
 }
 
 int
-secretfile_retire(const char *path)
+secretfile_retire(const char *path, bool is_forced)
 {
     struct change change;
     int status = secretfile_change_begin(&change, path);
@@ -299,8 +374,11 @@ secretfile_retire(const char *path)
     else if (!status && change.count < 2)
         status = report_file_error(
             path, "has only one secret, which cannot be retired");
+    else if (!status && !is_forced)
+        status = check_retirement_time(path, &change.old);
     if (!status) {
         change.count--;
+        change.keeps_time = true;
         status = secretfile_replace(&change);
     }
     if (!status)

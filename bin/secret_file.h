@@ -13,13 +13,20 @@
 #include "base/str.h"
 
 /*
- * Add a secret at the beginning of the file, or make the file. Prints when the
- * last secret can be retired. Returns an exit status; an error is printed.
+ * Add a secret at the beginning of the file. Prints when the last secret can be
+ * retired.
+ *   is_forced  make the file if there is none; otherwise that is an error: the
+ *              name may be misspelled, and the programs read another file
+ * Returns an exit status; an error is printed.
  */
-int secretfile_rotate(const char *path, struct pst_str secret);
+int secretfile_rotate(const char *path, struct pst_str secret, bool is_forced);
 
-/* Remove the last secret, which must not be the only one. Returns an exit
- * status; an error is printed. */
-int secretfile_retire(const char *path);
+/*
+ * Remove the last secret, which must not be the only one.
+ *   is_forced  also if sessions may be left that it has sealed: when the file
+ *              was changed less than the longest lifetime ago
+ * Returns an exit status; an error is printed.
+ */
+int secretfile_retire(const char *path, bool is_forced);
 
 #endif

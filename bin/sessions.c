@@ -6,12 +6,29 @@
 #include <string.h>
 
 #include "codec/date.h"
+#include "codec/json_emit.h"
 #include "commands.h"
 #include "print.h"
 #include "store_job.h"
 
 /* Records that one sweep reads: few, so that no writer waits for long. */
 #define SWEEP_STEP 1000
+
+/* Bytes of a session as JSON: a byte of a text can become six. */
+#define SESSION_JSON_MAX 3072
+
+/* The options. */
+struct sessions_arguments {
+    struct pst_str subject; /* absent: every subject */
+    bool is_json;
+};
+
+/* Rows are collected first and printed afterwards: who reads them may be slow,
+ * and while the store is read, LMDB cannot reuse its pages. */
+struct session_rows {
+    FILE *out; /* to memory */
+    size_t count;
+};
 
 static void
 print_column(FILE *out, struct pst_str text)
@@ -34,19 +51,21 @@ print_date_column(FILE *out, int64_t when)
     fprintf(out, "\t%.*s", (int)text.len, text.ptr);
 }
 
-/* Rows are collected first and printed afterwards: who reads them may be slow,
- * and while the store is read, LMDB cannot reuse its pages. */
-struct session_rows {
-    FILE *out; /* to memory */
-    size_t count;
-};
+/* The first headings are as wide as the values below them. */
+static void
+print_session_headings(FILE *out)
+{
+    fprintf(out, "%-*s\t%-20s\t%-20s\tBROWSER\tADDRESS\tSUBJECT\n",
+            STORE_ID_HEX_LEN, "SESSION", "CREATED", "LAST SEEN");
+}
 
 static enum pst_err
 print_session_row(void *context, const struct store_session *listed)
 {
     struct session_rows *rows = context;
 
-    rows->count++;
+    if (rows->count++ == 0)
+        print_session_headings(rows->out);
     for (size_t i = 0; i < PST_HASH_LEN; i++)
         fprintf(rows->out, "%02x", listed->sid.bytes[i]);
     print_date_column(rows->out, listed->created);
@@ -58,10 +77,57 @@ print_session_row(void *context, const struct store_session *listed)
     return PST_OK;
 }
 
+/* The members have the names of GET /session?list=1. */
+static enum pst_err
+print_session_json(void *context, const struct store_session *listed)
+{
+    const struct {
+        const char *name;
+        int64_t when;
+    } dates[] = {{"created", listed->created},
+                 {"lastSeen", listed->seen},
+                 {"expiresAt", listed->expires}};
+    const struct {
+        const char *name;
+        struct pst_str text;
+    } texts[] = {{"browser", listed->browser},
+                 {"address", listed->address},
+                 {"subject", listed->user}};
+    struct session_rows *rows = context;
+    char storage[SESSION_JSON_MAX];
+    struct pst_str json;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    pst_buf_init(&buf, storage, sizeof(storage));
+    pst_buf_add_string(&buf,
+                       rows->count++ == 0 ? "{\"id\":\"" : ",\n {\"id\":\"");
+    pst_buf_add_hex(&buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
+    pst_buf_add_char(&buf, '"');
+    for (size_t i = 0; i < PST_COUNT(dates); i++) {
+        pst_buf_add_string(&buf, ",\"");
+        pst_buf_add_string(&buf, dates[i].name);
+        pst_buf_add_string(&buf, "\":\"");
+        pst_date_emit_rfc3339(&buf, dates[i].when);
+        pst_buf_add_char(&buf, '"');
+    }
+    for (size_t i = 0; i < PST_COUNT(texts); i++) {
+        pst_buf_add_string(&buf, ",\"");
+        pst_buf_add_string(&buf, texts[i].name);
+        pst_buf_add_string(&buf, "\":");
+        pst_json_emit_string(&buf, texts[i].text);
+    }
+    pst_buf_add_char(&buf, '}');
+    e = pst_buf_finish(&buf, &json);
+    if (!e)
+        print_json(rows->out, json);
+    return e;
+}
+
 /* subject: NULL for all of them */
 static enum pst_err
 print_sessions(const struct store_job *job, const struct store_id *subject,
-               size_t *count)
+               bool is_json, size_t *count)
 {
     char *text = NULL;
     size_t len = 0;
@@ -71,11 +137,14 @@ print_sessions(const struct store_job *job, const struct store_id *subject,
     if (!rows.out)
         return PST_NO_MEMORY;
     e = store_session_walk(job->ctx.store, subject, job->ctx.now,
-                           print_session_row, &rows);
+                           is_json ? print_session_json : print_session_row,
+                           &rows);
     if (fclose(rows.out) != 0 && !e)
         e = PST_NO_MEMORY;
     if (!e) {
+        fputs(is_json ? "[" : "", stdout);
         fwrite(text, 1, len, stdout);
+        fputs(is_json ? "]\n" : "", stdout);
         *count = rows.count;
     }
     free(text);
@@ -83,18 +152,19 @@ print_sessions(const struct store_job *job, const struct store_id *subject,
 }
 
 static int
-list_sessions(struct store_job *job, const void *arguments)
+list_sessions(struct store_job *job, const void *context)
 {
-    const struct pst_str *wanted = arguments; /* absent: every subject */
-    const bool is_all = pst_str_is_absent(*wanted);
+    const struct sessions_arguments *arguments = context;
+    const bool is_all = pst_str_is_absent(arguments->subject);
     struct store_id subject;
     size_t count = 0;
     enum pst_err e = PST_OK;
 
     if (!is_all)
-        e = store_id_subject(job->ctx.store, *wanted, &subject);
+        e = store_id_subject(job->ctx.store, arguments->subject, &subject);
     if (!e)
-        e = print_sessions(job, is_all ? NULL : &subject, &count);
+        e = print_sessions(job, is_all ? NULL : &subject, arguments->is_json,
+                           &count);
     if (e)
         return store_job_report_error(job, e);
     fflush(stdout);
@@ -105,13 +175,19 @@ list_sessions(struct store_job *job, const void *arguments)
 int
 command_sessions(int argc, char **argv)
 {
-    struct pst_str subject = PST_STR_NONE;
+    struct sessions_arguments arguments = {.subject = PST_STR_NONE};
 
-    if (argc == 3 && strcmp(argv[1], "--subject") == 0 && *argv[2])
-        subject = pst_str_from(argv[2]);
-    else if (argc > 1)
-        return command_usage_error(argv[0], "takes --subject SUBJECT");
-    return store_job_run(list_sessions, &subject);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0 && !arguments.is_json)
+            arguments.is_json = true;
+        else if (strcmp(argv[i], "--subject") == 0 && argv[i + 1] &&
+                 *argv[i + 1] && pst_str_is_absent(arguments.subject))
+            arguments.subject = pst_str_from(argv[++i]);
+        else
+            return command_usage_error(argv[0],
+                                       "takes --subject SUBJECT and --json");
+    }
+    return store_job_run(0, list_sessions, &arguments);
 }
 
 static int
@@ -168,5 +244,5 @@ command_gc(int argc, char **argv)
     } else if (argc > 1) {
         return command_usage_error(argv[0], "takes --limit NUMBER");
     }
-    return store_job_run(sweep_store, &limit);
+    return store_job_run(0, sweep_store, &limit);
 }

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "commands.h"
 #include "crypto/crypto.h"
+#include "place.h"
 #include "print.h"
 
 int
@@ -27,6 +28,7 @@ store_job_report_error(const struct store_job *job, enum pst_err e)
 static int
 store_job_open(struct store_job *job, const struct config *config)
 {
+    char reason[PLACE_REASON_MAX];
     enum pst_err e;
 
     job->ctx.config = config;
@@ -39,6 +41,10 @@ store_job_open(struct store_job *job, const struct config *config)
               stderr);
         return EX_UNAVAILABLE;
     }
+    if (!place_check_store(&config->store, reason)) {
+        print_error_line("postern: POSTERN_STORE: %s", reason);
+        return EX_UNAVAILABLE;
+    }
     e = pst_arena_new(&job->arena, PST_ARENA_SIZE);
     if (!e)
         e = store_open(&job->ctx.store, &config->store, config->audience);
@@ -49,12 +55,13 @@ store_job_open(struct store_job *job, const struct config *config)
 }
 
 int
-store_job_run(int (*work)(struct store_job *job, const void *arguments),
+store_job_run(unsigned parts,
+              int (*work)(struct store_job *job, const void *arguments),
               const void *arguments)
 {
     struct store_job job = {.arena = NULL};
     struct config *config = NULL;
-    int status = command_load_config(&config);
+    int status = command_load_config(&config, parts);
 
     if (status)
         return status;

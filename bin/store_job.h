@@ -16,11 +16,13 @@ struct store_job {
 
 /*
  * Open the store of the environment's configuration, call work, and close it.
+ *   parts      what work needs beside the store: enum config_part flags
  *   arguments  passed on to work
  * Returns the exit status of work, or another one with the reason printed:
  * EX_CONFIG, EX_UNAVAILABLE (there is no store), EX_SOFTWARE.
  */
-int store_job_run(int (*work)(struct store_job *job, const void *arguments),
+int store_job_run(unsigned parts,
+                  int (*work)(struct store_job *job, const void *arguments),
                   const void *arguments);
 
 /* Print why the store cannot be used. Returns EX_UNAVAILABLE or EX_SOFTWARE. */

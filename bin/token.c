@@ -11,6 +11,7 @@
 #include "codec/date.h"
 #include "codec/json.h"
 #include "commands.h"
+#include "print.h"
 #include "session/claims.h"
 
 #define HIDDEN_TOKEN PST_STR("\"(hidden)\"")
@@ -165,7 +166,7 @@ print_claims(const struct job *job, const struct pst_session *session)
     e = pst_buf_finish(&buf, &text);
     if (e)
         return e;
-    fwrite(text.ptr, 1, text.len, stdout);
+    print_json(stdout, text);
     return PST_OK;
 }
 
@@ -284,7 +285,7 @@ run_token_command(struct arguments *arguments,
     struct job job = {.arguments = arguments};
     struct config *config = NULL;
     enum pst_err e = PST_OK;
-    int status = command_load_config(&config);
+    int status = command_load_config(&config, CONFIG_PART_SECRET);
 
     if (status)
         return status;

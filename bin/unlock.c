@@ -64,5 +64,5 @@ command_unlock(int argc, char **argv)
     }
     if (pst_str_is_absent(names.account) && names.address.len == 0)
         return command_usage_error(argv[0], usage);
-    return store_job_run(unlock_in_store, &names);
+    return store_job_run(0, unlock_in_store, &names);
 }

@@ -13,6 +13,8 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "gateway/auth.h"
+#include "place.h"
+#include "print.h"
 
 /* Bytes of the output at most: a byte of a name can become six. */
 #define OUTPUT_MAX (8 * 1024)
@@ -77,12 +79,20 @@ static enum pst_err
 whoami_read_token(const struct config *config, struct pst_arena *arena,
                   struct person *person)
 {
+    char reason[PLACE_REASON_MAX];
     struct pst_session session;
     struct store *store = NULL;
     struct pst_buf buf;
     enum pst_err e = PST_OK;
 
+    /* A script that is tried by hand has no REQUEST_METHOD. */
+    if (setenv("REQUEST_METHOD", "GET", 0) != 0)
+        return PST_NO_MEMORY;
     /* A revoked session does not count, nor one that cannot be checked. */
+    if (!place_check_store(&config->store, reason)) {
+        print_error_line("postern: POSTERN_STORE: %s", reason);
+        return PST_STORE_DOWN;
+    }
     if (config->store.kind != STORE_NONE)
         e = store_open(&store, &config->store, config->audience);
     if (!e)
@@ -151,7 +161,10 @@ print_person(struct pst_arena *arena, bool sh, const struct person *person)
     pst_buf_init_arena(&buf, arena, OUTPUT_MAX);
     (sh ? emit_person_shell : emit_person_json)(&buf, person);
     if (pst_buf_finish(&buf, &text) == PST_OK) {
-        fwrite(text.ptr, 1, text.len, stdout);
+        if (sh)
+            fwrite(text.ptr, 1, text.len, stdout);
+        else
+            print_json(stdout, text);
         return person->subject.len > 0 ? 0 : COMMAND_NEGATIVE;
     }
     /* A name that cannot be printed exactly is not printed at all. */
@@ -174,7 +187,7 @@ whoami_print(struct pst_arena *arena, bool sh)
     if (!getenv("COOKIE_SESSION_SECRET") &&
         !getenv("COOKIE_SESSION_SECRET_FILE"))
         return print_person(arena, sh, &person);
-    status = command_load_config(&config);
+    status = command_load_config(&config, CONFIG_PART_SECRET);
     if (status == 0) {
         if (whoami_read_token(config, arena, &person) != PST_OK)
             person = (struct person){PST_STR_NONE, PST_STR_NONE, PST_STR_NONE};

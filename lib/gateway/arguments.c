@@ -8,6 +8,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/escape.h"
+
+/* Bytes of an unknown argument that are shown. */
+#define SHOWN_MAX 80
+
 static void
 arguments_print_usage(FILE *out, const char *name)
 {
@@ -20,6 +25,17 @@ arguments_print_usage(FILE *out, const char *name)
             "postern-config(5) and\n" POSTERN_DOCUMENTATION
             "/configuration.md. `postern check` checks them.\n",
             name, name, name);
+}
+
+static void
+arguments_report_unknown(const char *name, const char *argument)
+{
+    char shown[SHOWN_MAX];
+
+    (void)pst_escape_copy(shown, sizeof(shown), pst_str_from(argument));
+    fprintf(stderr, "%s: %s %s\n", name, shown,
+            strcmp(argument, "--listen") == 0 ? "needs an address"
+                                              : "is not an option");
 }
 
 /* Did a web server start us as plain CGI? */
@@ -60,6 +76,7 @@ arguments_parse(const char *const *argv, const char *name, const char **address,
             *status = EX_OK;
             return false;
         } else {
+            arguments_report_unknown(name, *argv);
             arguments_print_usage(stderr, name);
             *status = EX_USAGE;
             return false;

@@ -181,9 +181,17 @@ config_load_secret_group(struct config_reader *reader, struct config *config)
     return PST_OK;
 }
 
+static bool
+is_entry_needed(const struct config_entry *entry, unsigned parts)
+{
+    return (parts & CONFIG_PART_BACKEND) ||
+           strcmp(entry->row.group, CONFIG_GROUP_BACKEND) != 0;
+}
+
 /* Read the preset first, because other defaults depend on it. */
 static enum pst_err
-config_read_entries(struct config_reader *reader, const struct config *config)
+config_read_entries(struct config_reader *reader, const struct config *config,
+                    unsigned parts)
 {
     size_t preset = config_find_entry(reader, "POSTERN_BACKEND");
     enum pst_err e;
@@ -196,7 +204,7 @@ config_read_entries(struct config_reader *reader, const struct config *config)
 
         if (config->backend.preset == PRESET_VENDURE && entry->vendure_default)
             default_value = entry->vendure_default;
-        if (i != preset && entry->read)
+        if (i != preset && entry->read && is_entry_needed(entry, parts))
             e = config_read_entry(reader, i, default_value);
     }
     return e;
@@ -204,15 +212,14 @@ config_read_entries(struct config_reader *reader, const struct config *config)
 
 static enum pst_err
 config_read_environment(struct config_reader *reader, struct config *config,
-                        const char *const *environment)
+                        const char *const *environment, unsigned parts)
 {
     enum pst_err e;
 
     config_scan_environment(reader, environment);
-    e = config_read_entries(reader, config);
-    if (e)
-        return e;
-    e = config_load_backend_group(reader, config);
+    e = config_read_entries(reader, config, parts);
+    if (!e && (parts & CONFIG_PART_BACKEND))
+        e = config_load_backend_group(reader, config);
     if (e)
         return e;
     config_validate_store_group(reader, config);
@@ -221,7 +228,8 @@ config_read_environment(struct config_reader *reader, struct config *config,
     e = config_prepare_cookie_group(reader, config);
     if (e)
         return e;
-    e = config_load_secret_group(reader, config);
+    if (parts & CONFIG_PART_SECRET)
+        e = config_load_secret_group(reader, config);
     if (e)
         return e;
     return reader->is_invalid ? PST_BAD_CONFIG : PST_OK;
@@ -238,7 +246,7 @@ config_free_keyring(void *handle)
 static enum pst_err
 config_new_in_arena(struct pst_arena *arena, struct config **out,
                     const char *const *environment,
-                    const struct config_reporter *reporter)
+                    const struct config_reporter *reporter, unsigned parts)
 {
     struct config *config = pst_arena_alloc(arena, sizeof(*config));
     struct config_memory *memory = pst_arena_alloc(arena, sizeof(*memory));
@@ -257,7 +265,7 @@ config_new_in_arena(struct pst_arena *arena, struct config **out,
     memory->arena = arena;
     config->memory = memory;
     reader.display = memory->display;
-    e = config_read_environment(&reader, config, environment);
+    e = config_read_environment(&reader, config, environment, parts);
     if (e)
         return e;
     *out = config;
@@ -276,8 +284,8 @@ config_environment_size(const char *const *environment)
 }
 
 enum pst_err
-config_new(struct config **out, const char *const *environment,
-           const struct config_reporter *reporter)
+config_new_parts(struct config **out, const char *const *environment,
+                 const struct config_reporter *reporter, unsigned parts)
 {
     struct pst_arena *arena = NULL;
     enum pst_err e = pst_crypto_init();
@@ -288,10 +296,17 @@ config_new(struct config **out, const char *const *environment,
                       MEMORY_BASE_SIZE + config_environment_size(environment));
     if (e)
         return e;
-    e = config_new_in_arena(arena, out, environment, reporter);
+    e = config_new_in_arena(arena, out, environment, reporter, parts);
     if (e)
         pst_arena_free(&arena);
     return e;
+}
+
+enum pst_err
+config_new(struct config **out, const char *const *environment,
+           const struct config_reporter *reporter)
+{
+    return config_new_parts(out, environment, reporter, CONFIG_PART_ALL);
 }
 
 enum pst_err

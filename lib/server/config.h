@@ -102,6 +102,13 @@ struct config {
     struct config_memory *memory; /* owns every text above */
 };
 
+/* What a caller needs beside the rest; flags. */
+enum config_part {
+    CONFIG_PART_SECRET = 1 << 0,  /* ring */
+    CONFIG_PART_BACKEND = 1 << 1, /* the variables of that group */
+    CONFIG_PART_ALL = CONFIG_PART_SECRET | CONFIG_PART_BACKEND
+};
+
 /*
  * Load the configuration from an environment.
  *   out       set on PST_OK only; config_free() it
@@ -115,6 +122,16 @@ struct config {
 PST_MUST_USE enum pst_err config_new(struct config **out,
                                      const char *const *environ,
                                      const struct config_reporter *reporter);
+
+/*
+ * The same for a caller that does not need every part. The variables of another
+ * part may be absent or wrong: they are not read, and its fields are 0. (Only
+ * POSTERN_BACKEND is read always, because other defaults depend on it.)
+ *   parts  enum config_part flags
+ */
+PST_MUST_USE enum pst_err
+config_new_parts(struct config **out, const char *const *environ,
+                 const struct config_reporter *reporter, unsigned parts);
 
 void config_free(struct config **config);
 

@@ -4,6 +4,8 @@
  */
 #include "server/config_backend.h"
 
+#include "server/config_values.h"
+
 /* The documents of a preset; its other defaults are in the table. */
 struct preset {
     struct pst_str logins[2]; /* the second may be absent */
@@ -36,13 +38,30 @@ static const struct preset presets[] = {
          .logout = {.ptr = "mutation Logout {logout {success}}"}},
 };
 
-/* Report reader->error for this variable, if e is PST_BAD_CONFIG. */
+/* The file of a login document; absent: it is one of ours. */
+static struct pst_str
+config_login_path(const struct config_reader *reader, size_t index)
+{
+    struct config_error error;
+    struct config_list list;
+
+    if (config_parse_list(
+            reader->arena,
+            config_get_raw_value(reader, "POSTERN_LOGIN_DOCUMENT"), NULL, &list,
+            &error) ||
+        index >= list.count)
+        return PST_STR_NONE;
+    return list.items[index];
+}
+
+/* If e is PST_BAD_CONFIG, report reader->error for a file of this variable. */
 static enum pst_err
-config_report_bad_value(struct config_reader *reader, const char *variable,
-                        enum pst_err e)
+config_report_bad_document(struct config_reader *reader, const char *variable,
+                           struct pst_str path, enum pst_err e)
 {
     if (e != PST_BAD_CONFIG)
         return e;
+    config_prefix_error(&reader->error, path);
     config_report_error(reader, variable);
     return PST_OK;
 }
@@ -69,26 +88,44 @@ config_apply_preset(struct config_backend *backend,
         backend->logout_text = pst_str_from(preset->logout.ptr);
 }
 
+/* Parse the next login document. One that is there twice is never used, and
+ * another was probably meant. */
+static enum pst_err
+config_parse_login(struct config_reader *reader, struct config_backend *backend)
+{
+    size_t index = backend->login_count;
+    struct login_document *login = &backend->logins[index];
+    enum pst_err e =
+        login_document_parse(reader->arena, backend->login_texts[index],
+                             index == 0, login, &reader->error);
+
+    for (size_t i = 0; i < index && !e; i++)
+        if (pst_str_equal(backend->logins[i].text, login->text))
+            e = config_set_error(&reader->error,
+                                 "is the same document as file %zu of this "
+                                 "variable: remove one",
+                                 i + 1);
+    if (!e)
+        backend->login_count++;
+    return e;
+}
+
 static enum pst_err
 config_parse_logins(struct config_reader *reader,
                     struct config_backend *backend)
 {
     size_t count = backend->login_text_count;
+    enum pst_err e = PST_OK;
 
     backend->logins =
         pst_arena_alloc(reader->arena, count * sizeof(*backend->logins));
     if (!backend->logins)
         return PST_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        enum pst_err e =
-            login_document_parse(reader->arena, backend->login_texts[i], i == 0,
-                                 &backend->logins[i], &reader->error);
-
-        if (e)
-            return e;
-        backend->login_count++;
-    }
-    return PST_OK;
+    for (size_t i = 0; i < count && !e; i++)
+        e = config_parse_login(reader, backend);
+    return config_report_bad_document(
+        reader, "POSTERN_LOGIN_DOCUMENT",
+        config_login_path(reader, backend->login_count), e);
 }
 
 static enum pst_err
@@ -97,18 +134,19 @@ config_parse_documents(struct config_reader *reader,
 {
     enum pst_err e;
 
-    e = config_report_bad_value(reader, "POSTERN_LOGIN_DOCUMENT",
-                                config_parse_logins(reader, backend));
+    e = config_parse_logins(reader, backend);
     if (!e && !pst_str_is_absent(backend->who_text))
-        e = config_report_bad_value(
+        e = config_report_bad_document(
             reader, "POSTERN_WHO_DOCUMENT",
+            config_get_raw_value(reader, "POSTERN_WHO_DOCUMENT"),
             who_document_parse(reader->arena, backend->who_text, &backend->who,
                                &reader->error));
     if (!e)
-        e = config_report_bad_value(reader, "POSTERN_LOGOUT_DOCUMENT",
-                                    document_check_syntax(reader->arena,
-                                                          backend->logout_text,
-                                                          &reader->error));
+        e = config_report_bad_document(
+            reader, "POSTERN_LOGOUT_DOCUMENT",
+            config_get_raw_value(reader, "POSTERN_LOGOUT_DOCUMENT"),
+            logout_document_check(reader->arena, backend->logout_text,
+                                  &reader->error));
     return e;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/limits.h"
 #include "server/config_values.h"
 
 /* Bytes for the text of strerror_r(). */
@@ -41,14 +42,17 @@ config_file_set_errno(struct config_error *error, const char *path, int code)
 /*
  * The name of a file that cannot be opened, for messages. A secret or a URL
  * with a password may be set in place of the name of its file, and must not get
- * into a log: so it is shown only if there is a file of this name.
+ * into a log. So the name is shown only if there is a file of this name, or if
+ * it is the path of a file and too short for a secret.
  */
 static const char *
 shown_path(const char *path, bool is_secret)
 {
+    bool is_path =
+        path[0] == '/' && !strchr(path, '@') && strlen(path) < PST_SECRET_MIN;
     struct stat st;
 
-    return is_secret && stat(path, &st) != 0 ? "the file" : path;
+    return is_secret && !is_path && stat(path, &st) != 0 ? "the file" : path;
 }
 
 /* Open a regular file; with O_NONBLOCK, because opening a FIFO would wait. */
@@ -300,7 +304,8 @@ config_secret_parse_file(struct pst_arena *arena, struct pst_arena *file_arena,
     if (e)
         return e;
     secret->display_file = pst_str_from(path);
-    return config_secret_make_keyring(arena, secret, secrets, error);
+    e = config_secret_make_keyring(arena, secret, secrets, error);
+    return e == PST_BAD_CONFIG ? config_prefix_error(error, secret->file) : e;
 }
 
 static enum pst_err

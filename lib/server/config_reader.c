@@ -21,6 +21,9 @@
 /* Bytes of a value that are repeated in messages. */
 #define QUOTED_MAX_BYTES 60
 
+/* Bytes of a file's name, escaped, in messages. */
+#define PATH_MAX_BYTES 256
+
 enum pst_err
 config_set_error(struct config_error *error, const char *format, ...)
 {
@@ -51,6 +54,19 @@ config_set_value_error(struct config_error *error, struct pst_str value,
     return config_set_error(
         error, "'%.*s%s' %s", (int)pst_str_first(value, QUOTED_MAX_BYTES).len,
         value.ptr, value.len > QUOTED_MAX_BYTES ? "..." : "", message);
+}
+
+enum pst_err
+config_prefix_error(struct config_error *error, struct pst_str path)
+{
+    char message[sizeof(error->message)];
+    char shown[PATH_MAX_BYTES];
+
+    (void)pst_escape_copy(shown, sizeof(shown), path);
+    memcpy(message, error->message, sizeof(message));
+    (void)snprintf(error->message, sizeof(error->message), "%s %.*s", shown,
+                   (int)(sizeof(message) - sizeof(shown) - 1), message);
+    return PST_BAD_CONFIG;
 }
 
 void

@@ -37,6 +37,11 @@ enum pst_err config_set_value_error(struct config_error *error,
                                     struct pst_str value, const char *format,
                                     ...) PST_PRINTF(3, 4);
 
+/* Put the name of a file, escaped, and a space before the message. Returns
+ * PST_BAD_CONFIG, always. */
+enum pst_err config_prefix_error(struct config_error *error,
+                                 struct pst_str path);
+
 /* May a variable have this value? PST_OK, or PST_BAD_CONFIG with error set. */
 typedef enum pst_err config_check_fn(struct pst_str value,
                                      struct config_error *error);

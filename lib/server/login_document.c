@@ -30,12 +30,21 @@ parse_configured_document(struct pst_arena *arena, struct pst_str text,
 }
 
 enum pst_err
-document_check_syntax(struct pst_arena *arena, struct pst_str text,
+logout_document_check(struct pst_arena *arena, struct pst_str text,
                       struct config_error *reason)
 {
     const struct pst_graphql_document *document;
+    enum pst_err e = parse_configured_document(arena, text, &document, reason);
 
-    return parse_configured_document(arena, text, &document, reason);
+    if (e)
+        return e;
+    if (document->operation_count != 1 ||
+        document->operations->kind != PST_GRAPHQL_MUTATION)
+        return config_set_error(reason,
+                                "is not one mutation, and a logout must be "
+                                "one; without a logout mutation, set "
+                                "POSTERN_UPSTREAM_LOGOUT=never");
+    return PST_OK;
 }
 
 static bool
@@ -116,11 +125,11 @@ login_document_add_variable(struct login_document *login,
 
     if (!values_use_variable(login->field->arguments, variable->name))
         return config_set_error(reason,
-                                "names a document that declares $%.*s and does "
+                                "is a document that declares $%.*s and does "
                                 "not use it in the login field's arguments",
                                 (int)variable->name.len, variable->name.ptr);
     if (is_name && !pst_str_is_absent(login->name_variable))
-        return config_set_error(reason, "names a document with both $email and "
+        return config_set_error(reason, "is a document with both $email and "
                                         "$username: use only one of them");
     if (is_name)
         login->name_variable = variable->name;
@@ -130,7 +139,7 @@ login_document_add_variable(struct login_document *login,
         login->has_remember = true;
     else if (is_first && variable->is_required && !variable->value)
         return config_set_error(reason,
-                                "names a document that requires $%.*s; a login "
+                                "is a document that requires $%.*s; a login "
                                 "with credentials has only $email or "
                                 "$username, $password and $rememberMe: give it "
                                 "a default, or put this document second",
@@ -155,8 +164,8 @@ login_document_add_variables(struct login_document *login, bool is_first,
     if (is_first &&
         (pst_str_is_absent(login->name_variable) || !login->has_password))
         return config_set_error(reason,
-                                "names a first document without $email or "
-                                "$username, or without $password");
+                                "is the first document, and has no $email or "
+                                "$username, or no $password");
     return PST_OK;
 }
 
@@ -172,17 +181,17 @@ check_login_document(const struct pst_graphql_document *document,
     bool is_dynamic;
 
     if (document->operation_count != 1)
-        return config_set_error(
-            reason, "names a document of several operations: a login "
-                    "document must have one");
+        return config_set_error(reason,
+                                "is a document of several operations: a login "
+                                "document must have one");
     if (operation->kind != PST_GRAPHQL_MUTATION)
         return config_set_error(reason,
-                                "names a document that is not a mutation; a "
+                                "is a document that is not a mutation; a "
                                 "login must be one");
     field = find_root_field(operation);
     if (!field)
         return config_set_error(reason,
-                                "names a document whose mutation does not "
+                                "is a document whose mutation does not "
                                 "have just one field, the login, at its "
                                 "root and outside fragments");
     is_dynamic = operation->directives || field->directives ||
@@ -192,13 +201,13 @@ check_login_document(const struct pst_graphql_document *document,
                      selections_are_dynamic(fragment->selections);
     if (is_dynamic)
         return config_set_error(reason,
-                                "names a document with a directive, or with "
+                                "is a document with a directive, or with "
                                 "a variable outside the login field's own "
                                 "arguments; a namespace around the login is "
                                 "not supported");
     if (!field->selections)
         return config_set_error(reason,
-                                "names a document whose login field has no "
+                                "is a document whose login field has no "
                                 "selection set to find a token or a user in");
     return PST_OK;
 }
@@ -248,15 +257,14 @@ who_document_parse(struct pst_arena *arena, struct pst_str text,
     field = find_root_field(document->operations);
     if (document->operation_count != 1 || !field || !field->selections ||
         document->operations->kind != PST_GRAPHQL_QUERY)
-        return config_set_error(reason,
-                                "names a document that is not one query of "
-                                "one root field with a selection set");
+        return config_set_error(reason, "is not one query of "
+                                        "one root field with a selection set");
     for (variable = document->operations->variables; variable;
          variable = variable->next)
         if (variable->is_required && !variable->value)
             return config_set_error(
                 reason,
-                "names a document that requires $%.*s, but it "
+                "is a document that requires $%.*s, but it "
                 "is sent without variables: give it a default",
                 (int)variable->name.len, variable->name.ptr);
     out->text = document->text;

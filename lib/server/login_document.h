@@ -59,8 +59,8 @@ PST_MUST_USE enum pst_err who_document_parse(struct pst_arena *arena,
                                              struct who_document *out,
                                              struct config_error *reason);
 
-/* Check only the syntax of a document. Errors as login_document_parse(). */
-PST_MUST_USE enum pst_err document_check_syntax(struct pst_arena *arena,
+/* Check a logout document: one mutation. Errors as login_document_parse(). */
+PST_MUST_USE enum pst_err logout_document_check(struct pst_arena *arena,
                                                 struct pst_str text,
                                                 struct config_error *reason);
 

@@ -28,6 +28,11 @@ static const struct rate streak_rate = {PST_LOGIN_FAILURES_MAX,
 static const struct rate devices_rate = {PST_LOGIN_DEVICE_FAILURES_MAX,
                                          PST_LOGIN_FAILURES_PERIOD};
 
+/* What is counted by address: guesses, and sessions without a password. */
+enum address_budget { ADDRESS_GUESSES, ADDRESS_SESSIONS };
+static const char *const address_purposes[] = {
+    [ADDRESS_GUESSES] = "address", [ADDRESS_SESSIONS] = "address-session"};
+
 static_assert(PST_LOGIN_DEVICE_FAILURES_MAX <= RATE_LIMIT_MAX &&
                   PST_LOGIN_FAILURES_PERIOD <= RATE_PERIOD_MAX,
               "the store must be able to count them");
@@ -196,7 +201,8 @@ throttle_choose_budgets(const struct throttle *throttle,
         if (e)
             return e;
     }
-    return throttle_add_address(throttle, attempt, "address", login->address);
+    return throttle_add_address(
+        throttle, attempt, address_purposes[ADDRESS_GUESSES], login->address);
 }
 
 /* Acquire from the chosen budgets. */
@@ -257,8 +263,8 @@ throttle_acquire_address(const struct throttle *throttle,
                          struct throttle_attempt *attempt, int64_t *retry_after)
 {
     struct throttle_attempt chosen = {.count = 0};
-    enum pst_err e =
-        throttle_add_address(throttle, &chosen, "address-session", address);
+    enum pst_err e = throttle_add_address(
+        throttle, &chosen, address_purposes[ADDRESS_SESSIONS], address);
 
     if (e)
         return e;
@@ -312,14 +318,35 @@ throttle_floor_wait(int64_t started_ms, int64_t floor_ms)
     (void)!wait_until(&limit); /* without a client it cannot end early */
 }
 
+/* Reset the counters; chosen may have none. Adds to *in_use how many of them
+ * were in use. */
+static enum pst_err
+throttle_reset_chosen(const struct throttle *throttle,
+                      struct throttle_attempt *chosen, int64_t now,
+                      int64_t *in_use)
+{
+    struct store_counters counters = {chosen->counters, chosen->count, now};
+    int64_t count = 0;
+    enum pst_err e;
+
+    if (chosen->count == 0)
+        return PST_OK;
+    e = store_counter_reset(throttle->store, &counters, &count);
+    if (e)
+        return e;
+    *in_use += count;
+    return PST_OK;
+}
+
 enum pst_err
 throttle_unlock(const struct throttle *throttle, struct pst_str name,
                 struct pst_str address, int64_t now, int64_t *in_use)
 {
     struct throttle enabled = *throttle;
-    struct throttle_attempt chosen = {.count = 0};
-    struct store_counters counters = {chosen.counters, 0, now};
+    struct throttle_attempt by_name = {.count = 0};
+    struct throttle_attempt by_address = {.count = 0};
     struct account account;
+    int64_t count = 0;
     enum pst_err e = PST_OK;
 
     PST_REQUIRE(!pst_str_is_absent(name) || address.len > 0);
@@ -331,12 +358,17 @@ throttle_unlock(const struct throttle *throttle, struct pst_str name,
     if (!pst_str_is_absent(name)) {
         e = account_init(name, &account);
         if (!e)
-            e = throttle_add_account(&enabled, &account, &chosen);
+            e = throttle_add_account(&enabled, &account, &by_name);
     }
+    for (size_t i = 0; i < PST_COUNT(address_purposes) && !e; i++)
+        e = throttle_add_address(&enabled, &by_address, address_purposes[i],
+                                 address);
     if (!e)
-        e = throttle_add_address(&enabled, &chosen, "address", address);
+        e = throttle_reset_chosen(throttle, &by_name, now, &count);
+    if (!e)
+        e = throttle_reset_chosen(throttle, &by_address, now, &count);
     if (e)
         return e;
-    counters.count = chosen.count;
-    return store_counter_reset(throttle->store, &counters, in_use);
+    *in_use = count;
+    return PST_OK;
 }

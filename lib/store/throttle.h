@@ -133,8 +133,9 @@ int64_t throttle_floor_remaining(int64_t started_ms, int64_t now_ms,
 void throttle_floor_wait(int64_t started_ms, int64_t floor_ms);
 
 /*
- * Reset the budgets of an account, in all its spellings, and of an address.
- * Those of devices that know the account are not changed.
+ * Reset the budgets of an account, in all its spellings, and of an address:
+ * that of guesses, and that of sessions without a password. Those of devices
+ * that know the account are not changed.
  *   name     absent: no account
  *   address  absent: no address. A caller's bug: both are absent.
  *   in_use   set on PST_OK: how many of the budgets were in use

@@ -30,7 +30,7 @@ def secrets_of(gateway):
 
 
 def rotate(gateway, how="--rotate"):
-    done = gateway.postern("secret", how, path_of(gateway))
+    done = gateway.postern("secret", how, path_of(gateway), "--force")
     assert done.returncode == 0, done.stderr
     assert done.stdout == b""
     secrets_of(gateway)
@@ -245,7 +245,7 @@ def test_rotate_creates_a_file_with_mode_600(tmp_path):
     path = tmp_path / "secrets"
     old_mask = os.umask(0)
     try:
-        done = postern("secret", "--rotate", str(path))
+        done = postern("secret", "--rotate", str(path), "--force")
     finally:
         os.umask(old_mask)
     assert done.returncode == 0 and done.stdout == b"", done
@@ -258,7 +258,7 @@ def test_rotate_creates_a_file_with_mode_600(tmp_path):
 
 def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
     path = tmp_path / "secrets"
-    postern("secret", "--rotate", str(path))
+    postern("secret", "--rotate", str(path), "--force")
     os.chmod(path, 0o640)
     if os.geteuid() == 0:
         os.chown(path, 33, 34)
@@ -267,7 +267,8 @@ def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
     for how, count in (("--rotate", 2), ("--rotate", 3), ("--retire", 2)):
         with path.open() as reader:
             text = path.read_text()
-            assert postern("secret", how, str(path)).returncode == 0
+            assert postern("secret", how, str(path),
+                           "--force").returncode == 0
             assert reader.read() == text  # never written in place
         after = path.stat()
         assert (after.st_mode, after.st_uid, after.st_gid) == (
@@ -278,7 +279,7 @@ def test_rotate_and_retire_keep_owner_and_mode(tmp_path):
 
 def test_rotate_follows_a_link_and_keeps_it(tmp_path):
     path, link = tmp_path / "secrets", tmp_path / "link"
-    postern("secret", "--rotate", str(path))
+    postern("secret", "--rotate", str(path), "--force")
     link.symlink_to(path)
     assert postern("secret", "--rotate", str(link)).returncode == 0
     assert link.is_symlink() and len(secrets_in(path)) == 2
@@ -286,7 +287,7 @@ def test_rotate_follows_a_link_and_keeps_it(tmp_path):
 
 def test_retire_refuses_to_remove_the_only_secret(tmp_path):
     path = tmp_path / "secrets"
-    postern("secret", "--rotate", str(path))
+    postern("secret", "--rotate", str(path), "--force")
     before = path.read_bytes()
     done = postern("secret", "--retire", str(path))
     assert done.returncode != 0 and b"only one secret" in done.stderr
@@ -296,6 +297,8 @@ def test_retire_refuses_to_remove_the_only_secret(tmp_path):
 
 @pytest.mark.parametrize("how, content, words", [
     ("--retire", None, b"does not exist"),
+    ("--rotate", None, b"does not exist: correct the name, or make it with "
+                       b"--force"),
     ("--rotate", "short\n", b"is not changed"),
     ("--rotate", "", b"empty"),
     ("--rotate", "".join("%02dKq3vX0c7mJ2yR9tLw5ZbN8dFhG1sPuEa6oTiQx\n" % n
@@ -313,9 +316,33 @@ def test_invalid_file_is_not_changed(tmp_path, how, content, words):
         assert path.read_text() == content
 
 
+@pytest.mark.parametrize("env, days", [
+    ({}, 30), ({"POSTERN_REMEMBER_LIFETIME": "40d"}, 40),
+    ({"POSTERN_REMEMBER_LIFETIME": "2d", "POSTERN_GUEST_LIFETIME": "3d"}, 3)])
+def test_retire_waits_for_the_sessions_of_a_secret(tmp_path, env, days):
+    """Right after a rotation it would end all sessions."""
+    path = tmp_path / "secrets"
+    for _ in range(3):
+        postern("secret", "--rotate", str(path), "--force")
+    before = secrets_in(path)
+    for age in (0, days * 86400 - 3600, -3600):  # a clock may be wrong
+        os.utime(path, (time.time() - age,) * 2)
+        done = postern("secret", "--retire", str(path), **env)
+        assert done.returncode == 75 and b"use --force" in done.stderr, done
+        assert (b"default lifetimes" in done.stderr) is not env
+        assert secrets_in(path) == before
+    assert os.listdir(tmp_path) == ["secrets"]
+    os.utime(path, (time.time() - days * 86400 - 3600,) * 2)
+    done = postern("secret", "--retire", str(path), **env)
+    assert done.returncode == 0 and secrets_in(path) == before[:2], done
+    # A retirement is no rotation: the next one does not wait again.
+    done = postern("secret", "--retire", str(path), **env)
+    assert done.returncode == 0 and secrets_in(path) == before[:1], done
+
+
 def test_concurrent_change_is_refused(tmp_path):
     path = tmp_path / "secrets"
-    postern("secret", "--rotate", str(path))
+    postern("secret", "--rotate", str(path), "--force")
     lock = tmp_path / "secrets.new"
     lock.write_text("")
     done = postern("secret", "--rotate", str(path))
@@ -326,6 +353,8 @@ def test_concurrent_change_is_refused(tmp_path):
 @pytest.mark.parametrize("env, days, is_default", [
     ({}, 30, True),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/"}, 30, False),
+    ({"POSTERN_UPSTREAM": "", "POSTERN_REMEMBER_LIFETIME": "50d"}, 50, False),
+    ({"POSTERN_REMEMBER_LIFETIME": "long"}, 30, True),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
       "POSTERN_BACKEND": "vendure"}, 365, False),
     ({"POSTERN_UPSTREAM": "http://127.0.0.1:9/",
@@ -337,7 +366,8 @@ def test_rotate_prints_when_the_old_secret_can_be_retired(
     if env:
         env = {**env, "COOKIE_SESSION_SECRET_FILE": str(path),
                "POSTERN_STORE": "none"}
-    assert postern("secret", "--rotate", str(path), **env).stderr == b"", \
+    assert postern("secret", "--rotate", str(path), "--force",
+                   **env).stderr == b"", \
         "with the first secret there is nothing to retire"
     message = postern("secret", "--rotate", str(path), **env).stderr.decode()
     when = re.search(r"after (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", message)[1]

@@ -12,6 +12,8 @@ import gateway as gateways
 import http_client
 import pytest
 
+HEADINGS = ["SESSION", "CREATED", "LAST SEEN", "BROWSER", "ADDRESS", "SUBJECT"]
+MEMBERS = ["id", "created", "lastSeen", "browser", "address", "subject"]
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -36,8 +38,16 @@ def run(gateway, *arguments, status=0, **options):
 
 
 def rows(gateway, *arguments):
+    """Of the table, without its headings; the same as JSON."""
     done = run(gateway, "sessions", *arguments)
-    return [line.split("\t") for line in done.stdout.decode().splitlines()]
+    headings, *found = [line.split("\t")
+                        for line in done.stdout.decode().splitlines()] or [[]]
+    assert [name.strip() for name in headings] == (HEADINGS if found else [])
+    listed = json.loads(run(gateway, "sessions", "--json", *arguments).stdout)
+    assert [[row[member] or "-" for member in MEMBERS]
+            for row in listed] == found
+    assert all(re.fullmatch(DATE, row["expiresAt"]) for row in listed)
+    return found
 
 
 def hash_of(gateway, token):
@@ -72,6 +82,10 @@ def test_sessions_escapes_control_characters(gateway, backend, user):
         '{"data":{"login":{"secret":"0123456789-0123456789","ttl":null,'
         '"email":"e@x","ownerId":"a\\u001b[2J\\tb\\nc\\\\d\\u009be\\u00e9"}}}'))
     assert gateway.log_in(user).status == 200
+    printed = run(gateway, "sessions", "--json").stdout.decode()
+    assert "\x1b" not in printed and "\x9b" not in printed
+    assert "a\x1b[2J\tb\nc\\d\x9beé" in [
+        row["subject"] for row in json.loads(printed)]
     text = run(gateway, "sessions").stdout.decode()
     assert r"a\x1b[2J\x09b\x0ac\x5cd" in text
     assert r"d\xc2\x9beé" in text
@@ -144,11 +158,14 @@ def test_revoke_of_an_unknown_session_fails(gateway, arguments, stdin, words):
     ["revoke"], ["revoke", "--subject"], ["revoke", "--subject", ""],
     ["revoke", "--subject", "a", "--session", "b"], ["revoke", "a"],
     ["revoke", "--subject", "a", "--subject", "b"], ["sessions", "x"],
+    ["sessions", "--json", "--json"], ["sessions", "--json", "--subject"],
     ["sessions", "--subject"], ["gc", "--limit"], ["gc", "--limit", "0"],
     ["gc", "--limit", "-1"], ["gc", "--limit", "1x"], ["gc", "1"], ["unlock"],
     ["unlock", "a", "b"], ["unlock", "--address"], ["unlock", "a", "--all"],
     ["gc", "--limit", "99999999999999999999"], ["secret", "--rotate"],
-    ["secret", "x"], ["secret", "--rotate", "a", "b"]])
+    ["secret", "x"], ["secret", "--rotate", "a", "b"],
+    ["secret", "--force"], ["secret", "--rotate", "a", "--retire", "a"],
+    ["secret", "--rotate", "--force"], ["secret", "--retire"]])
 def test_wrong_arguments_are_refused(gateway, arguments):
     done = run(gateway, *arguments, status=64)
     assert b"--help" in done.stderr and done.stdout == b""

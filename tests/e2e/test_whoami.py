@@ -61,6 +61,13 @@ def test_json_output_has_subject_name_and_expiry():
             b"2030-01-31T12:00:00Z", b"")
 
 
+def test_json_output_escapes_what_a_terminal_obeys():
+    name = "a\x1b[2J\x7f\u009b2J\u00a0é"
+    done = whoami("--json", SESSION_SUBJECT="7", SESSION_NAME=name)
+    assert json.loads(done.stdout)["name"] == name
+    assert "\\u009b2J" in done.stdout.decode() and "\x7f" not in done.stdout.decode()
+
+
 def test_anonymous_request_sets_empty_variables():
     """Variables of the environment must not be taken for a user."""
     for variables in ({}, {"SESSION_SUBJECT": ""}, {"SESSION_NAME": "x"},

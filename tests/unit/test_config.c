@@ -341,6 +341,44 @@ secrets_are_masked(void **state)
     config_free(&config);
 }
 
+/* A caller that does not need a part may have it absent or wrong. */
+static void
+parts_that_are_not_needed_are_not_read(void **state)
+{
+    static const char *const wrong_backend[] = {
+        SECRET, "POSTERN_UPSTREAM=x", "POSTERN_LOGIN_DOCUMENT=/nowhere",
+        "POSTERN_BACKEND=vendure", NULL};
+    static const char *const wrong_secret[] = {SECRET_FILE "/nowhere", UPSTREAM,
+                                               NULL};
+    static const char *const wrong_rest[] = {"POSTERN_LIFETIME=x", NULL};
+    struct config *config = NULL;
+
+    (void)state;
+    assert_int_equal(
+        config_new_parts(&config, wrong_backend, NULL, CONFIG_PART_SECRET),
+        PST_OK);
+    assert_non_null(config->ring);
+    assert_true(pst_str_is_absent(config->upstream));
+    assert_int_equal(config->backend.login_count, 0);
+    /* The preset is read: it changes this default. */
+    assert_int_equal(config->timeouts.guest, 365 * 86400);
+    config_free(&config);
+    assert_int_equal(
+        config_new_parts(&config, wrong_secret, NULL, CONFIG_PART_BACKEND),
+        PST_OK);
+    assert_null(config->ring);
+    assert_int_equal(config->backend.login_count, 1);
+    config_free(&config);
+    assert_int_equal(config_new_parts(&config, wrong_rest, NULL, 0),
+                     PST_BAD_CONFIG);
+    assert_int_equal(
+        config_new_parts(&config, wrong_backend, NULL, CONFIG_PART_ALL),
+        PST_BAD_CONFIG);
+    assert_int_equal(
+        config_new_parts(&config, wrong_secret, NULL, CONFIG_PART_ALL),
+        PST_BAD_CONFIG);
+}
+
 int
 main(void)
 {
@@ -357,6 +395,7 @@ main(void)
         cmocka_unit_test(longest_lists_fit),
         cmocka_unit_test(forwarded_headers_have_a_limit),
         cmocka_unit_test(secrets_are_masked),
+        cmocka_unit_test(parts_that_are_not_needed_are_not_read),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -23,7 +23,15 @@ static const struct config_entry entries[] = {
     {.row.name = "POSTERN_SUBJECT"},
     {.row.name = "POSTERN_NAME"},
     {.row.name = "POSTERN_TTL"},
+    {.row.name = "POSTERN_LOGIN_DOCUMENT"},
+    {.row.name = "POSTERN_WHO_DOCUMENT"},
+    {.row.name = "POSTERN_LOGOUT_DOCUMENT"},
 };
+
+/* The files of each of these documents. */
+static const char *const document_files[] = {
+    "/a.graphql, /b\x1B.graphql /c.graphql", "/a who.graphql",
+    "/a logout.graphql"};
 
 /* A backend as a table would have read it; NULL: not set. */
 struct setting {
@@ -116,6 +124,8 @@ make(struct made *made, const struct setting *setting)
         made->states[1].raw_value = backend->name;
     if (setting->is_ttl_given)
         made->states[2].raw_value = backend->ttl;
+    for (size_t i = 0; i < PST_COUNT(document_files); i++)
+        made->states[3 + i].raw_value = pst_str_from(document_files[i]);
     made->reader = (struct config_reader){.entries = entries,
                                           .count = PST_COUNT(entries),
                                           .states = made->states,
@@ -316,23 +326,37 @@ static const struct refused refused[] = {
     {"a login that is a query",
      {.logins = {"query(" BOTH "){login(" BIND "){secret}}"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
-     "is not a mutation"},
+     "/a.graphql is a document that is not a mutation"},
     {"a first without a password",
      {.logins = {"mutation($email:String!){login(a:$email){" ALL "}}"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
-     "a first document without"},
+     "/a.graphql is the first document, and has no"},
     {"a second that is not a document",
      {.logins = {LOGIN(ALL), "mutation"}, FAUNA},
      "POSTERN_LOGIN_DOCUMENT",
-     "cannot be parsed at line 1"},
+     "/b\\x1b.graphql cannot be parsed at line 1"},
+    {"the same login twice",
+     {.logins = {LOGIN(ALL), "mutation{renew{" ALL "}}",
+                 "# the same\nmutation(" BOTH "){login(" BIND "){" ALL "}}"},
+      FAUNA},
+     "POSTERN_LOGIN_DOCUMENT",
+     "/c.graphql is the same document as file 1 of this variable"},
     {"who is a mutation",
      {.who = "mutation{me{ownerId}}", FAUNA},
      "POSTERN_WHO_DOCUMENT",
-     "is not one query"},
+     "/a who.graphql is not one query"},
     {"no logout document",
      {.logout = "logout", FAUNA},
      "POSTERN_LOGOUT_DOCUMENT",
-     "cannot be parsed at line 1"},
+     "/a logout.graphql cannot be parsed at line 1"},
+    {"a logout that is a query",
+     {.logout = "{logout}", FAUNA},
+     "POSTERN_LOGOUT_DOCUMENT",
+     "/a logout.graphql is not one mutation"},
+    {"a logout that is two",
+     {.logout = "mutation a{logout} mutation b{logout}", FAUNA},
+     "POSTERN_LOGOUT_DOCUMENT",
+     "is not one mutation"},
     {"token nowhere",
      {.logins = {LOGIN("ttl email ownerId")}, FAUNA},
      "POSTERN_UPSTREAM_TOKEN",

@@ -497,7 +497,9 @@ secret_files_are_read(void **state)
                 : e != PST_BAD_CONFIG ||
                       strcmp(secret.variable, "COOKIE_SESSION_SECRET_FILE") !=
                           0 ||
-                      !strstr(error.message, row->error) || secret.ring)
+                      !strstr(error.message, row->error) ||
+                      strncmp(error.message, path, strlen(path)) != 0 ||
+                      secret.ring)
             fail_msg("%s: %s %s", row->name, pst_err_code(e), error.message);
         pst_keyring_free(&secret.ring);
     }
@@ -522,6 +524,10 @@ static const struct secret_row secret_rows[] = {
     {"control character", SECRET_VALUE "\x1f", "", "COOKIE_SESSION_SECRET",
      "control character"},
     {"no such file", "", "/nonexistent/a", "COOKIE_SESSION_SECRET_FILE",
+     "/nonexistent/a cannot be read: No such file"},
+    {"a URL with a password in place of the file's name", "", "/redis://:a@b/",
+     "COOKIE_SESSION_SECRET_FILE", "the file cannot be read: No such file"},
+    {"a URL, which is no path", "", "redis://b/", "COOKIE_SESSION_SECRET_FILE",
      "the file cannot be read: No such file"},
     {"a folder", "", "/tmp", "COOKIE_SESSION_SECRET_FILE",
      "/tmp is not a regular file"},

@@ -88,10 +88,10 @@ static const struct refused always[] = {
 /* Documents that are refused as the first one. */
 static const struct refused first_only[] = {
     {"no name", "mutation($password:String!){login(a:$password){secret}}",
-     "without $email or $username"},
+     "has no $email or $username"},
     {"no password", "mutation($email:String!){login(a:$email){secret}}",
-     "or without $password"},
-    {"nothing bound", "mutation{login{secret}}", "a first document without"},
+     "or no $password"},
+    {"nothing bound", "mutation{login{secret}}", "is the first document, and"},
     {"a further requirement",
      "mutation(" BOTH ",$otp:String!){login(" BIND ",otp:$otp){secret}}",
      "requires $otp"},
@@ -265,10 +265,10 @@ test_check(void **state)
     (void)state;
     pst_arena_reset(arena);
     assert_int_equal(
-        document_check_syntax(arena, PST_STR("mutation{logout}"), &reason),
+        logout_document_check(arena, PST_STR("mutation{logout}"), &reason),
         PST_OK);
     assert_int_equal(
-        document_check_syntax(arena, PST_STR("{a}\n\n {"), &reason),
+        logout_document_check(arena, PST_STR("{a}\n\n {"), &reason),
         PST_BAD_CONFIG);
     assert_non_null(
         strstr(reason.message, "cannot be parsed at line 3, column "));

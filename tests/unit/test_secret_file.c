@@ -49,7 +49,7 @@ static char path[64];
 static void
 rotate_first(void)
 {
-    assert_int_equal(secretfile_rotate(path, PST_STR(FIRST)), 0);
+    assert_int_equal(secretfile_rotate(path, PST_STR(FIRST), true), 0);
 }
 
 static void
@@ -80,7 +80,7 @@ two_first_ones(void **state)
 {
     (void)state;
     meanwhile = rotate_first;
-    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND)), 0);
+    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND), true), 0);
     expect_file(SECOND "\n" FIRST "\n");
 }
 
@@ -89,7 +89,7 @@ a_retirement_behind_a_first_one(void **state)
 {
     (void)state;
     meanwhile = rotate_first;
-    assert_int_equal(secretfile_retire(path), EX_CANTCREAT);
+    assert_int_equal(secretfile_retire(path, true), EX_CANTCREAT);
     expect_file(FIRST "\n");
 }
 
@@ -99,7 +99,8 @@ one_that_is_under_way(void **state)
     (void)state;
     rotate_first();
     meanwhile = rotate_and_die;
-    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND)), EX_CANTCREAT);
+    assert_int_equal(secretfile_rotate(path, PST_STR(SECOND), true),
+                     EX_CANTCREAT);
     expect_file(FIRST "\n");
 }
 

@@ -512,6 +512,33 @@ test_unlock(void **state)
         PST_MALFORMED);
 }
 
+/* Both budgets of an address: guesses, and sessions without a password. */
+static void
+test_unlock_address(void **state)
+{
+    static const char from[] = "192.0.2.93";
+    struct throttle_login login = login_of("unlock address", from);
+    struct throttle_attempt attempt;
+    int64_t wait = 0;
+
+    (void)state;
+    throttle.account = (struct rate){1000, 900};
+    throttle.address = (struct rate){1, 900};
+    assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
+                                              NOW, &attempt, &wait),
+                     PST_OK);
+    assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
+                                              NOW, &attempt, &wait),
+                     PST_THROTTLED);
+    expect_unlocked(NULL, from, 1);
+    assert_int_equal(throttle_acquire_address(&throttle, pst_str_from(from),
+                                              NOW, &attempt, &wait),
+                     PST_OK);
+    assert_int_equal(fail_login(&login, NOW), PST_OK);
+    expect_unlocked("unlock address", from, 5);
+    expect_unlocked("unlock address", from, 0);
+}
+
 /* A limit that is off is reset, too: it may be on again tomorrow. */
 static void
 test_unlock_off(void **state)
@@ -720,6 +747,7 @@ main(void)
         cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_address_alone),
         cmocka_unit_test(test_unlock),
+        cmocka_unit_test(test_unlock_address),
         cmocka_unit_test(test_unlock_off),
         cmocka_unit_test(test_devices_together),
         cmocka_unit_test(test_streak_off),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * check_settings.c - warn, for `postern check`, of settings that are allowed
+ * and probably not meant.
+ */
+#include "check_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "print.h"
+
+/* 2025-01-01: a clock that is behind it is wrong. */
+#define CLOCK_MIN 1735689600
+
+static bool
+is_loopback(struct pst_str origin)
+{
+    static const char *const hosts[] = {"http://localhost", "http://127.0.0.1",
+                                        "http://[::1]"};
+
+    for (size_t i = 0; i < PST_COUNT(hosts); i++) {
+        struct pst_str host = pst_str_from(hosts[i]);
+
+        if (pst_str_starts(origin, host) &&
+            (origin.len == host.len || origin.ptr[host.len] == ':'))
+            return true;
+    }
+    return false;
+}
+
+/* A browser drops a Secure cookie that comes over http, and says nothing: the
+ * user logs in, and is asked to log in again. */
+static void
+check_secure_cookie(const struct config *config)
+{
+    if (!(config->methods & TOKEN_METHOD_COOKIE) || !config->cookie.secure ||
+        !pst_str_starts(config->origin, PST_STR("http://")))
+        return;
+    if (is_loopback(config->origin))
+        puts("POSTERN_ORIGIN is http:// on this machine: Chrome and Firefox "
+             "keep a Secure cookie there, Safari does not "
+             "(POSTERN_COOKIE_SECURE=off, for a try only)");
+    else
+        print_error_line(
+            "warning: POSTERN_ORIGIN: is %.*s, and POSTERN_COOKIE_SECURE is "
+            "on: "
+            "browsers drop a Secure cookie that comes over http, so that a "
+            "login has no effect. Serve the site over https; or, for a try "
+            "only, set POSTERN_COOKIE_SECURE=off",
+            (int)config->origin.len, config->origin.ptr);
+}
+
+static void
+check_origin_behind_proxy(const struct config *config)
+{
+    if (config->trusted_proxy_count > 0 && pst_str_is_absent(config->origin))
+        print_error_line(
+            "warning: POSTERN_ORIGIN: is not set, but POSTERN_TRUSTED_PROXIES "
+            "is: behind a proxy the web server's own name, port or scheme may "
+            "not be those that browsers see, and every POST would be refused "
+            "as cross-site. Set it, such as https://shop.example");
+}
+
+/* Old cookies of the same name, which are sent beside the new one. */
+static void
+check_cookie_variants(const struct config *config)
+{
+    const struct pst_cookie *cookie = &config->cookie;
+    const char *variable = NULL;
+
+    if (cookie->partitioned)
+        variable = "POSTERN_COOKIE_PARTITIONED";
+    else if (!pst_str_is_absent(cookie->domain))
+        variable = "POSTERN_COOKIE_DOMAIN";
+    else if (!pst_str_equal(cookie->path, PST_STR("/")))
+        variable = "POSTERN_COOKIE_PATH";
+    if (variable && (config->methods & TOKEN_METHOD_COOKIE))
+        printf("if %s was changed while people were logged in, their browsers "
+               "still send an older cookie %.*s beside the new one, and may be "
+               "taken for nobody until it expires: change POSTERN_COOKIE_NAME "
+               "together with it\n",
+               variable, (int)cookie->name.len, cookie->name.ptr);
+}
+
+/* POSTERN_ names that do not exist are errors. These may belong to others. */
+static void
+check_secret_names(void)
+{
+    for (char **at = environ; *at; at++) {
+        struct pst_str name = pst_str_first(
+            pst_str_from(*at), pst_str_index(pst_str_from(*at), '='));
+
+        if (pst_str_starts(name, PST_STR("COOKIE_SESSION_")) &&
+            !pst_str_equal(name, PST_STR("COOKIE_SESSION_SECRET")) &&
+            !pst_str_equal(name, PST_STR("COOKIE_SESSION_SECRET_FILE")))
+            print_error_line(
+                "warning: %.*s: is unknown: did you mean COOKIE_SESSION_SECRET "
+                "or COOKIE_SESSION_SECRET_FILE?",
+                (int)name.len, name.ptr);
+    }
+}
+
+void
+check_settings(const struct config *config)
+{
+    if (geteuid() == 0)
+        puts("this is root, who may read and write everything: run it as the "
+             "user of the programs to try what they may");
+    check_secret_names();
+    check_secure_cookie(config);
+    check_origin_behind_proxy(config);
+    check_cookie_variants(config);
+}
+
+void
+check_clock(int64_t now, int64_t backend)
+{
+    int64_t difference = now > backend ? now - backend : backend - now;
+
+    if (now < CLOCK_MIN)
+        print_error_line("warning: the clock of this machine is behind: set it "
+                         "(NTP)");
+    else if (backend >= 0 && difference > PST_CLOCK_SKEW_MAX)
+        print_error_line("warning: the clocks of this machine and of the "
+                         "backend differ by %lld seconds: set the wrong one "
+                         "(NTP), or sessions end at the wrong time",
+                         (long long)difference);
+}

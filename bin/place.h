@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * place.h - say why a file or a folder cannot be used: what is missing, whose
+ * it is, and what to do. "Permission denied" alone tells none of this.
+ */
+#ifndef POSTERN_PLACE_H
+#define POSTERN_PLACE_H
+
+#include "server/store_url.h"
+
+#define PLACE_REASON_MAX 512
+
+/*
+ * Can this user make files in a folder?
+ *   folder  absolute
+ *   reason  set if false: a sentence about the folder, not escaped
+ */
+bool place_check_folder(const char *folder,
+                        char reason[static PLACE_REASON_MAX]);
+
+/* Can this user append to a file, or make it? Nothing is made. As above. */
+bool place_check_file(const char *path, char reason[static PLACE_REASON_MAX]);
+
+/*
+ * May this user open the store? The attack is a mistake: root runs a command
+ * before the programs have run, which makes the folder, and then the programs
+ * cannot open it. So a missing folder is made only by their own user.
+ * Returns true for any store but LMDB. As above.
+ */
+bool place_check_store(const struct store_url *url,
+                       char reason[static PLACE_REASON_MAX]);
+
+#endif
