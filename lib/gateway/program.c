@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -29,6 +30,12 @@
 #include "server/keyring_cache.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
+
+/* Bytes from which on memory is mapped instead of taken from the heap. An arena
+ * is larger, and a request uses a small part of it. Left to itself, glibc takes
+ * it from the heap as soon as one has been freed, and then calloc() must write
+ * to all of it. */
+#define MAPPED_SIZE_MIN (128 * 1024)
 
 /* Bytes of clients' documents that one process keeps. */
 #define DOCUMENTS_SIZE_MAX ((size_t)16 * 1024 * 1024)
@@ -185,6 +192,9 @@ program_open(struct program *program)
     enum pst_err e;
 
     program_hide_memory();
+#ifdef M_MMAP_THRESHOLD
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_SIZE_MIN);
+#endif
     open_standard_descriptors();
     e = pst_crypto_init();
     if (!e)

@@ -743,6 +743,21 @@ def test_client_that_leaves_aborts_the_request_through_the_server(site, name):
     assert request.gone_at - begin < (1 if looks else 2)
 
 
+def test_2000_streams_take_48_kib_each(start, scripted, descriptors):
+    """9,000 requests can wait for events in one process."""
+    backend = scripted(pause=60, parts=2)
+    program, path = start(backend)
+    assert query(path).status == 200
+    before = program.status("VmRSS")
+    streams = open_and_send(path, "subscription { events }", 2000)
+    assert wait_until(lambda: len(backend.named("events")) == 2000, 30)
+    assert wait_until(lambda: have_answers(streams) == 2000, 30)
+    each = (program.status("VmRSS") - before) / len(streams)
+    assert each < 48 or is_sanitized(), each
+    assert_others_are_served(path)
+    close_all(streams)
+
+
 # Programs that end.
 
 
