@@ -152,18 +152,6 @@ redis_call_script(struct redis_handle *handle, struct redis_command *command,
 }
 
 enum pst_err
-redis_call_client_id(struct redis_handle *handle, int64_t *id)
-{
-    struct redis_batch batch = {.is_read_only = true};
-    struct redis_command command;
-
-    redis_command_init(&command, "CLIENT");
-    redis_add_string(&command, "ID");
-    redis_batch_add(&batch, &command);
-    return redis_call_number(handle, &batch, id);
-}
-
-enum pst_err
 redis_reply_bytes(struct redis_handle *handle, const struct redisReply *reply,
                   struct pst_bytes *bytes)
 {

@@ -62,11 +62,6 @@ PST_MUST_USE enum pst_err redis_call_script(struct redis_handle *handle,
                                             struct redis_command *command,
                                             int64_t *number);
 
-/* The id that the server has given to the handle's connection (CLIENT ID). A
- * later connection has another one. Returns PST_OK or PST_STORE_DOWN. */
-PST_MUST_USE enum pst_err redis_call_client_id(struct redis_handle *handle,
-                                               int64_t *id);
-
 /* The value of a reply, as redis_reply_parse_bytes() and -_list() set it.
  * Returns PST_OK, or PST_STORE_DOWN when it is of another type. */
 PST_MUST_USE enum pst_err redis_reply_bytes(struct redis_handle *handle,

@@ -635,26 +635,6 @@ test_one_connection(void **state)
     assert_int_equal(info("stats", "total_connections_received:"), before + 3);
 }
 
-/* A lock can be bound to the connection. */
-static void
-test_client_id(void **state)
-{
-    struct redis_handle *handle;
-    int64_t ids[3] = {0, 0, 0};
-    char answer[64];
-
-    (void)state;
-    start(NULL);
-    handle = redis_handle_from_base(store);
-    expect("id", redis_call_client_id(handle, &ids[0]), PST_OK);
-    expect("the same", redis_call_client_id(handle, &ids[1]), PST_OK);
-    assert_true(ids[0] > 0 && ids[1] == ids[0]);
-    stores_say(&stores, "CLIENT KILL TYPE normal SKIPME yes", answer,
-               sizeof(answer));
-    expect("another", redis_call_client_id(handle, &ids[2]), PST_OK);
-    assert_true(ids[2] > ids[1]);
-}
-
 /* After a restart, or on the next server of a failover. */
 static void
 test_unknown_script(void **state)
@@ -765,7 +745,6 @@ main(void)
         TEST(test_no_redis),
         TEST(test_one_round_trip),
         TEST(test_one_connection),
-        TEST(test_client_id),
         TEST(test_unknown_script),
         TEST(test_no_repeat),
     };
