@@ -55,10 +55,7 @@ redis_complete_address(const struct redis_link *link,
 {
     if (address->host[0] != '\0' && strcmp(address->host, "?") != 0)
         return;
-    memcpy(address->host,
-           link->target.is_at_moved ? link->target.moved.host
-                                    : link->target.url->server.host,
-           sizeof(address->host));
+    memcpy(address->host, link->target.at.host, sizeof(address->host));
 }
 
 /* Let the link be one to this server; it may be already. */
@@ -67,9 +64,8 @@ redis_link_move(struct redis_link *link, const struct store_address *address)
 {
     struct redis_target *target = &link->target;
 
-    if (link->connection && target->is_at_moved &&
-        strcmp(target->moved.host, address->host) == 0 &&
-        strcmp(target->moved.port, address->port) == 0)
+    if (link->connection && strcmp(target->at.host, address->host) == 0 &&
+        strcmp(target->at.port, address->port) == 0)
         return;
     target->moved = *address;
     target->is_moved_first = true;

@@ -81,15 +81,18 @@ redis_handshake(const struct store_url *url,
     return is_done;
 }
 
-/* Connect to one address; NULL: to the socket of the URL. */
+/* Connect to one address; NULL: to the socket of the URL. Meanwhile, another
+ * fiber may change target->moved. */
 static struct redis_connection *
-redis_connect_to(const struct redis_target *target,
+redis_connect_to(struct redis_target *target,
                  const struct store_address *address, int64_t deadline,
                  struct redis_error *error)
 {
+    const struct store_address none = {.host = ""};
+    const struct store_address to = address ? *address : none;
     struct redis_connection *connection;
     int socket =
-        address ? redis_socket_connect(address, deadline, error)
+        address ? redis_socket_connect(&to, deadline, error)
                 : redis_socket_connect_path(target->url->path, deadline, error);
 
     if (socket < 0)
@@ -99,6 +102,8 @@ redis_connect_to(const struct redis_target *target,
         redis_error_set(error, "out of memory", "");
     else if (!redis_handshake(target->url, connection, deadline, error))
         redis_connection_release(&connection);
+    if (connection)
+        target->at = to;
     return connection;
 }
 
@@ -128,7 +133,6 @@ redis_connect(struct redis_target *target, int64_t deadline,
     int64_t now = clock_ms();
 
     target->is_moved_first = false;
-    target->is_at_moved = is_moved_first;
     if (is_moved_first)
         return redis_connect_to(target, &target->moved, deadline, error);
     if (target->moved.host[0] == '\0')
@@ -137,6 +141,5 @@ redis_connect(struct redis_target *target, int64_t deadline,
         redis_connect_by_url(target, now + (deadline - now) / 2, error);
     if (connection)
         return connection;
-    target->is_at_moved = true;
     return redis_connect_to(target, &target->moved, deadline, &other);
 }

@@ -15,7 +15,8 @@ struct redis_target {
     struct store_address moved; /* where MOVED or ASK sent us; "": none */
     bool is_moved_first;        /* go there, once; else only if the URL's server
                                    does not answer */
-    bool is_at_moved;           /* the last connection went there */
+    struct store_address at;    /* where the last connection went; "": to a Unix
+                                   socket */
 };
 
 /*

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/loop.h"
 #include "redis_peer.h"
 #include "store/redis_cluster.h"
 #include "stores.h"
 
-static struct redis_peer peers[2];
+static struct redis_peer peers[3];
 static struct store *store;
 
 /* Open a store at the first peer. */
@@ -104,15 +105,22 @@ test_parse(void **state)
     assert_true(redis_redirection_parse(text, &got));
 }
 
+/* A redirection to a peer. */
+static const char *
+redirection_to(const char *kind, size_t peer)
+{
+    static char texts[PST_COUNT(peers)][64];
+
+    (void)snprintf(texts[peer], sizeof(texts[peer]), "-%s 7 127.0.0.1:%s\r\n",
+                   kind, peers[peer].port);
+    return texts[peer];
+}
+
 /* A redirection to the second peer. */
 static const char *
 redirection(const char *kind)
 {
-    static char text[64];
-
-    (void)snprintf(text, sizeof(text), "-%s 7 127.0.0.1:%s\r\n", kind,
-                   peers[1].port);
-    return text;
+    return redirection_to(kind, 1);
 }
 
 /* It is remembered. */
@@ -205,6 +213,54 @@ test_node_lost(void **state)
     redis_peer_expect(&peers[0], "GET \nGET \nGET \nGET \n");
 }
 
+/* Two fibers are sent to different nodes by one answer: while the first one
+ * connects, the second one learns of another node. It goes there in the end. */
+
+static enum pst_err results[2];
+static unsigned left;
+
+static void
+check_or_end(void *argument)
+{
+    size_t n = *(const size_t *)argument;
+
+    results[n] = n == 0 ? check() : end();
+    if (--left == 0)
+        loop_stop(loop_current());
+}
+
+static void
+test_moved_twice(void **state)
+{
+    static size_t numbers[] = {0, 1};
+    static const struct redis_peer_row last[] = {
+        {"GET", "$-1\r\n", 0}, {"EVALSHA", ":1\r\n", 0}, {NULL, NULL, 0}};
+    const struct redis_peer_row here[] = {
+        {"GET", redirection_to("MOVED", 1), 0},
+        {"EVALSHA", redirection_to("MOVED", 2), 0},
+        {NULL, NULL, 0}};
+    const struct redis_peer_row there[] = {
+        {"GET", "$-1\r\n", 0},
+        {"EVALSHA", redirection_to("MOVED", 2), 0},
+        {NULL, NULL, 0}};
+    struct loop *loop = NULL;
+
+    (void)state;
+    redis_peer_start(&peers[0], here);
+    redis_peer_start(&peers[1], there);
+    redis_peer_start(&peers[2], last);
+    assert_int_equal(loop_new(&loop), PST_OK);
+    left = PST_COUNT(numbers);
+    for (size_t i = 0; i < PST_COUNT(numbers); i++)
+        assert_int_equal(loop_start_fiber(loop, check_or_end, &numbers[i]),
+                         PST_OK);
+    loop_run(loop);
+    expect(results[0], PST_OK);
+    expect(results[1], PST_OK);
+    store_close(&store);
+    loop_free(&loop);
+}
+
 /* Keys on both sides, or no node for the slot. */
 static void
 test_not_now(void **state)
@@ -236,6 +292,7 @@ main(void)
         TEST(test_ask),
         TEST(test_circle),
         TEST(test_node_lost),
+        TEST(test_moved_twice),
         TEST(test_not_now),
     };
 

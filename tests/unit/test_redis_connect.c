@@ -131,12 +131,12 @@ test_moved(void **state)
     memcpy(target.moved.port, peers[1].port, sizeof(target.moved.port));
     target.is_moved_first = true;
     expect_connect(NULL);
-    assert_true(target.is_at_moved);
+    assert_string_equal(target.at.port, peers[1].port);
     expect_connect(NULL);
-    assert_false(target.is_at_moved);
+    assert_string_equal(target.at.port, peers[0].port);
     redis_peer_stop(&peers[0]);
     expect_connect(NULL);
-    assert_true(target.is_at_moved);
+    assert_string_equal(target.at.port, peers[1].port);
     redis_peer_stop(&peers[1]);
     expect_connect("cannot connect: Connection refused");
     redis_peer_expect(&peers[0], "AUTH secret\n");
