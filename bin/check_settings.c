@@ -31,8 +31,7 @@ check_secure_cookie(const struct config *config)
     else
         print_error_line(
             "warning: POSTERN_ORIGIN: is %.*s, and POSTERN_COOKIE_SECURE is "
-            "on: "
-            "browsers drop a Secure cookie that comes over http, so that a "
+            "on: browsers drop a Secure cookie that comes over http, so that a "
             "login has no effect. Serve the site over https; or, for a try "
             "only, set POSTERN_COOKIE_SECURE=off",
             (int)config->origin.len, config->origin.ptr);

@@ -26,9 +26,9 @@ bool place_check_file(const char *path, char reason[static PLACE_REASON_MAX]);
 bool place_check_socket(const char *path, char reason[static PLACE_REASON_MAX]);
 
 /*
- * May this user open the store? The attack is a mistake: root runs a command
- * before the programs have run, which makes the folder, and then the programs
- * cannot open it. So a missing folder is made only by their own user.
+ * May this user open the store? If root ran a command before the programs have
+ * run, root would make the folder, and the programs could not open it. So for
+ * root, a missing folder is an error.
  * Of Redis, only a Unix socket is checked. As above.
  */
 bool place_check_store(const struct store_url *url,

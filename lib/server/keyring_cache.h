@@ -52,8 +52,8 @@ void keyring_cache_free(struct keyring_cache **cache);
 
 /*
  * Get the keys for one request; first reloads a file that has changed, unless
- * another request does so. Release
- * them with keyring_cache_release(). Any thread may call these.
+ * another request does so. Release them with keyring_cache_release(). Any
+ * thread may call these.
  *   now  unix seconds
  */
 struct keyring_cache_entry *keyring_cache_acquire(struct keyring_cache *cache,

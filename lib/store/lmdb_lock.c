@@ -16,7 +16,7 @@
 #include "store/lmdb_store.h"
 #include "store/store_lock.h"
 
-/* The bytes of one id. Other ids may share them, with a probability of 2^-61:
+/* The bytes of one id. Other ids may share them, with a probability of 2^-62:
  * then one waits for the other. */
 enum lock_byte { LOCK_BYTE_HELD, LOCK_BYTE_NEXT, LOCK_BYTES };
 

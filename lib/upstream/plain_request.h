@@ -15,8 +15,8 @@
 PST_MUST_USE enum pst_err plain_request_init(struct plain_exchange *x);
 
 /*
- * Send the request. It ends early, with x->has_head set,
- * when the backend answers before it has read all of the body.
+ * Send the request. It ends early, with x->has_head set, when the backend
+ * answers before it has read all of the body.
  *   is_whole  set on PST_OK: all of it was sent
  * Returns PST_OK; PST_MALFORMED (the body is shorter than body_length); else as
  * http_client_run().

@@ -88,7 +88,7 @@ class MemoryPeak:
 
 
 def wrk(target, cookies, connections, seconds):
-    """Load a target (sites.Target). Returns what load.lua prints."""
+    """Load a target (targets.Target). Returns what load.lua prints."""
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
          "-s", os.path.join(HERE, "load.lua"), target.url, "--",
