@@ -2,6 +2,7 @@
 """What is measured: targets, the processes that serve them, and the check that
 each does what it is measured for."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -330,9 +331,11 @@ class Bench:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        for pid in tree & set(measure.processes()):
-            if measure.processes()[pid][0] == 1:  # left by its server
-                os.kill(pid, signal.SIGKILL)
+        left = measure.processes()
+        for pid in tree & set(left):
+            if left[pid][0] == 1:  # left by its server
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         if self.provider:
             self.provider.close()
         self.log.close()
