@@ -103,7 +103,8 @@ log_write_lost(struct log *log)
 {
     struct log_output *output = &log->output;
     size_t count = atomic_exchange(&output->lost_count, 0);
-    bool is_cut = atomic_exchange(&output->is_cut, false);
+    /* Another thread that sets it has not counted its line yet. */
+    bool is_cut = count > 0 && atomic_exchange(&output->is_cut, false);
     const struct log_field field = LOG_NUMBER("count", (int64_t)count);
 
     if (count == 0 ||
