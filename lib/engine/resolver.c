@@ -146,7 +146,7 @@ resolver_wait_for_job(struct resolver_job *job, int64_t deadline,
         *cause = "too many names wait to be resolved";
         return PST_NO_MEMORY;
     default:
-        *cause = "no name server answered within the connect timeout";
+        *cause = "no name server answered in time";
         return PST_UPSTREAM_TIMEOUT;
     }
     error = job->error;

@@ -143,7 +143,7 @@ test_deadline(void **state)
     fake_name_delay = 50;
     assert_int_equal(resolver_find("slow.example", "80", 0, &found, &cause),
                      PST_UPSTREAM_TIMEOUT);
-    assert_non_null(strstr(cause, "connect timeout"));
+    assert_non_null(strstr(cause, "no name server answered"));
     usleep(100000); /* it may run still */
 }
 
