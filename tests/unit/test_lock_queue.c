@@ -39,17 +39,14 @@ struct holder {
     bool has_waited;
     int result;
     int64_t begun_at;
-    size_t begun_as; /* its place in the order of all */
 };
 
 static struct holder holders[MANY];
-static size_t begun;
 
 static int
 set_up(void **state)
 {
     (void)state;
-    begun = 0;
     fake_wait_set_skipping(true);
     memset(holders, 0, sizeof(holders));
     for (size_t i = 0; i < MANY; i++)
@@ -82,7 +79,6 @@ hold_once(void *argument)
     holder->result =
         lock_queue_enter(&holder->place, &id, &limit, &holder->has_waited);
     holder->begun_at = clock_ms();
-    holder->begun_as = begun++;
     if (holder->result == 0) {
         (void)!wait_until(&(struct wait_limit){clock_ms() + holder->keeps, -1});
         lock_queue_leave(&holder->place);
