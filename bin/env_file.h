@@ -4,8 +4,9 @@
  *
  * The file has the form of systemd's EnvironmentFile: a NAME=value on each
  * line; empty lines and those that begin with # or ; are skipped. A value, or a
- * part of it, may be between single or double quotes. Outside single quotes, a
- * backslash quotes the next character, and joins two lines at the end of one.
+ * part of it, may be between single or double quotes. Outside of quotes, a
+ * backslash quotes the next character; between double quotes only " \ $ and `,
+ * and stays before others. At the end of a line, it joins the next one to it.
  */
 #ifndef POSTERN_ENV_FILE_H
 #define POSTERN_ENV_FILE_H
