@@ -10,6 +10,8 @@
 #include "base/arena.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -27,6 +29,10 @@
 #define ASAN_UNPOISON_MEMORY_REGION(ptr, len) ((void)(ptr), (void)(len))
 #endif
 
+/* Bytes that a reset keeps: most requests need less. The pages above go back to
+ * the system, so that one large request does not hold memory for ever. */
+#define KEPT_SIZE ((size_t)64 * 1024)
+
 /* A deferred call. The records are in the arena itself, newest first. */
 struct undo {
     struct undo *older;
@@ -43,6 +49,23 @@ struct pst_arena {
     struct undo *undo;
     _Alignas(max_align_t) unsigned char data[];
 };
+
+/*
+ * Return whole pages that were used, and are zero now, to the system. They are
+ * zero when they are used again.
+ */
+static void
+arena_release_pages(const struct pst_arena *arena)
+{
+    uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)arena->data + KEPT_SIZE + page_size - 1;
+    uintptr_t end = (uintptr_t)arena->data + arena->used;
+
+    start -= start % page_size;
+    end -= end % page_size;
+    if (start < end)
+        (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
 
 enum pst_err
 pst_arena_new(struct pst_arena **out, size_t size)
@@ -187,6 +210,8 @@ pst_arena_reset(struct pst_arena *arena)
     ASAN_UNPOISON_MEMORY_REGION(arena->data, arena->used);
     explicit_bzero(arena->data, arena->used);
     ASAN_POISON_MEMORY_REGION(arena->data, arena->size);
+    if (arena->used > KEPT_SIZE)
+        arena_release_pages(arena);
     arena->used = 0;
     arena->newest = 0;
     arena->fail_countdown = 0;

@@ -112,7 +112,8 @@ loop_free(struct loop **loop)
     if (!freed)
         return;
     PST_REQUIRE(freed->busy_count == 0 && current_loop == freed);
-    loop_free_fibers(freed);
+    loop_run_woken(freed);
+    loop_free_idle_fibers(freed, 0);
     if (freed->epoll >= 0)
         close(freed->epoll);
     if (freed->event >= 0)

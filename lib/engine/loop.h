@@ -64,6 +64,10 @@ struct loop_task {
 PST_MUST_USE enum pst_err loop_start_fiber(struct loop *loop, fiber_fn *fn,
                                            void *argument);
 
+/* Free fibers that are in no function until `count` are left. The others are
+ * kept for later. */
+void loop_free_idle_fibers(struct loop *loop, size_t count);
+
 /* How many fibers are in a function. */
 size_t loop_fiber_count(const struct loop *loop);
 

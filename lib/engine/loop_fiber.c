@@ -20,13 +20,21 @@ loop_fiber_free(struct loop_fiber *fiber)
     free(fiber);
 }
 
+/* One that was woken is still in the list of those. */
 void
-loop_free_fibers(struct loop *loop)
+loop_free_idle_fibers(struct loop *loop, size_t count)
 {
-    struct loop_fiber *fiber;
+    struct loop_fiber **place = &loop->idle;
 
-    while ((fiber = loop->idle)) {
-        loop->idle = fiber->next_idle;
+    while (*place && loop->idle_count > count) {
+        struct loop_fiber *fiber = *place;
+
+        if (fiber->is_woken) {
+            place = &fiber->next_idle;
+            continue;
+        }
+        *place = fiber->next_idle;
+        loop->idle_count--;
         loop_fiber_free(fiber);
     }
 }

@@ -70,7 +70,4 @@ void loop_run_fiber(struct loop *loop, struct loop_fiber *fiber);
 /* Let those that were woken so far go on. */
 void loop_run_woken(struct loop *loop);
 
-/* Free the fibers that are kept. */
-void loop_free_fibers(struct loop *loop);
-
 #endif

@@ -75,6 +75,16 @@ wait_for(int descriptor, short events, const struct wait_limit *limit)
 }
 
 int
+wait_input(int descriptor, const struct wait_limit *limit)
+{
+    struct loop *loop = wait_loop();
+
+    return loop ? loop_wait(loop, descriptor, EPOLLIN, limit->client,
+                            limit->deadline)
+                : 0;
+}
+
+int
 wait_read(int descriptor, void *out, size_t size,
           const struct wait_limit *limit, size_t *len)
 {

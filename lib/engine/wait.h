@@ -42,6 +42,13 @@ PST_MUST_USE int wait_read(int descriptor, void *out, size_t size,
                            const struct wait_limit *limit, size_t *len);
 
 /*
+ * Wait until a read could bring something without waiting: for callers of
+ * wait_read() that need no memory for it meanwhile. Outside of fibers it does
+ * not wait. Returns 0 or an errno, as wait_for().
+ */
+PST_MUST_USE int wait_input(int descriptor, const struct wait_limit *limit);
+
+/*
  * Read what is there, without waiting.
  *   len  set on success; 0: the end
  * Returns 0 or an errno: EAGAIN when there is nothing. Never EINTR.

@@ -101,15 +101,18 @@ handler_run(struct context *ctx, struct pst_arena *arena,
                                           meter_finish};
     uint8_t random[REQUEST_RANDOM_LEN] = {0};
     struct request req;
-    struct response res;
+    struct response *res;
     enum pst_err random_error;
     enum pst_err e;
     bool is_whole;
 
     pst_arena_reset(arena);
+    /* Not on the stack, of which a request that waits keeps the whole pages. */
+    res = pst_arena_alloc(arena, sizeof(*res));
+    PST_REQUIRE(res);
     ctx->now = (int64_t)time(NULL);
     random_error = ctx->random(random, sizeof(random));
-    response_init(&res, arena, &metered);
+    response_init(res, arena, &metered);
     e = request_init(&req, arena, input, random);
     req.remote_addr = client_address_find(
         ctx->config->trusted_proxies, ctx->config->trusted_proxy_count,
@@ -120,20 +123,20 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     if (!e && input->is_overloaded)
         e = PST_OVERLOADED;
     if (e && !req.authorizer)
-        cors_allow_origin(ctx, &req, &res); /* no handler will do so */
+        cors_allow_origin(ctx, &req, res); /* no handler will do so */
     if (!e)
-        e = handler(ctx, &req, &res);
+        e = handler(ctx, &req, res);
     session_order_end(ctx);
-    if (!e && !res.begun)
+    if (!e && !res->begun)
         e = PST_INTERNAL; /* a handler must answer */
     is_whole = !e;
-    if (e && e != PST_CLIENT_GONE && !res.begun)
-        is_whole = handler_answer_error(ctx, &req, &res, e) == PST_OK;
+    if (e && e != PST_CLIENT_GONE && !res->begun)
+        is_whole = handler_answer_error(ctx, &req, res, e) == PST_OK;
     if (is_whole)
-        is_whole = response_finish(&res) == PST_OK;
+        is_whole = response_finish(res) == PST_OK;
     if (!is_whole && !e)
         e = PST_CLIENT_GONE;
-    handler_log_request(ctx, &req, res.begun ? res.status : pst_err_status(e),
+    handler_log_request(ctx, &req, res->begun ? res->status : pst_err_status(e),
                         &meter, e);
     pst_arena_reset(arena);
     return is_whole;

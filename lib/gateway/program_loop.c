@@ -5,6 +5,7 @@
  */
 #include "gateway/program_loop.h"
 
+#include <malloc.h>
 #include <sys/queue.h>
 #include <time.h>
 
@@ -16,7 +17,7 @@
 
 /* Kept by a loop for later requests. */
 #define IDLE_WORKSPACES_MAX 256
-#define QUIET_WORKSPACES_MAX 8 /* after a while */
+#define QUIET_WORKSPACES_MAX 8 /* when it has little to do */
 #define TIDY_MS 20000
 
 /* What one request needs while it is handled. */
@@ -33,6 +34,8 @@ struct program_loop {
     int64_t store_answered_at; /* unix seconds: its last answer */
     SLIST_HEAD(, workspace) idle;
     size_t idle_count;
+    size_t busy_count; /* workspaces in use */
+    size_t busy_peak;  /* the most since the last tidying */
     struct timer tidy; /* some time after a request; not set under plain CGI */
 };
 
@@ -106,15 +109,36 @@ program_loop_free_workspaces(struct program_loop *loop, size_t count)
     }
 }
 
-/* Release what was kept for later requests and has not been used for a while.
+static void
+program_loop_set_tidy(struct program_loop *loop)
+{
+    loop_set_timer(loop_current(), &loop->tidy, clock_ms() + TIDY_MS);
+}
+
+/*
+ * Release what was kept for later requests and has not been used for a while:
+ * workspaces and fibers, and then the memory of whole bursts of requests that
+ * malloc() keeps.
  */
 static void
 on_tidy(struct timer *timer)
 {
     struct program_loop *loop = timer->owner;
+    size_t had = loop->idle_count;
+    size_t kept = loop->busy_peak - loop->busy_count;
 
+    if (kept < QUIET_WORKSPACES_MAX)
+        kept = QUIET_WORKSPACES_MAX;
     http_client_close_idle(loop->upstream);
-    program_loop_free_workspaces(loop, QUIET_WORKSPACES_MAX);
+    program_loop_free_workspaces(loop, kept);
+    loop_free_idle_fibers(loop_current(), kept);
+#ifdef __GLIBC__
+    if (loop->idle_count < had)
+        malloc_trim(0);
+#endif
+    loop->busy_peak = loop->busy_count;
+    if (loop->idle_count > QUIET_WORKSPACES_MAX)
+        program_loop_set_tidy(loop);
 }
 
 void
@@ -156,10 +180,16 @@ program_loop_acquire_workspace(struct program_loop *loop)
 {
     struct workspace *workspace = SLIST_FIRST(&loop->idle);
 
-    if (!workspace)
-        return workspace_new(loop);
-    SLIST_REMOVE_HEAD(&loop->idle, link);
-    loop->idle_count--;
+    if (workspace) {
+        SLIST_REMOVE_HEAD(&loop->idle, link);
+        loop->idle_count--;
+    } else {
+        workspace = workspace_new(loop);
+        if (!workspace)
+            return NULL;
+    }
+    if (++loop->busy_count > loop->busy_peak)
+        loop->busy_peak = loop->busy_count;
     return workspace;
 }
 
@@ -167,6 +197,7 @@ static void
 program_loop_release_workspace(struct program_loop *loop,
                                struct workspace *workspace)
 {
+    loop->busy_count--;
     if (loop->idle_count >= IDLE_WORKSPACES_MAX) {
         workspace_free(workspace);
         return;
@@ -174,7 +205,7 @@ program_loop_release_workspace(struct program_loop *loop,
     SLIST_INSERT_HEAD(&loop->idle, workspace, link);
     loop->idle_count++;
     if (loop_current() && loop->tidy.place == 0)
-        loop_set_timer(loop_current(), &loop->tidy, clock_ms() + TIDY_MS);
+        program_loop_set_tidy(loop);
 }
 
 bool

@@ -128,6 +128,7 @@ plain_client_run(struct plain_client *client, struct pst_arena *arena,
         .now = clock_ms(),
         .total_deadline = WAIT_NO_DEADLINE,
         .limit = {.client = exchange->client},
+        .pool = &client->pool,
     };
     enum pst_err e;
 
@@ -137,10 +138,7 @@ plain_client_run(struct plain_client *client, struct pst_arena *arena,
     e = plain_request_init(&x);
     if (e)
         return e;
-    x.buffer = connection_pool_take_buffer(&client->pool);
-    if (!x.buffer)
-        return plain_fail_callback(&x, PST_NO_MEMORY);
     e = run_exchange(client, &x);
-    connection_pool_give_buffer(&client->pool, x.buffer, x.used);
+    plain_give_buffer(&x);
     return e;
 }

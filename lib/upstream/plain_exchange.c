@@ -62,6 +62,24 @@ plain_callback_end(struct plain_exchange *x, int64_t begun)
         x->total_deadline += clock_ms() - begun;
 }
 
+enum pst_err
+plain_take_buffer(struct plain_exchange *x)
+{
+    if (!x->buffer)
+        x->buffer = connection_pool_take_buffer(x->pool);
+    return x->buffer ? PST_OK : plain_fail_callback(x, PST_NO_MEMORY);
+}
+
+void
+plain_give_buffer(struct plain_exchange *x)
+{
+    if (!x->buffer)
+        return;
+    connection_pool_give_buffer(x->pool, x->buffer, x->used);
+    x->buffer = NULL;
+    x->begin = x->end = x->used = 0;
+}
+
 static enum pst_err
 fail_lost_connection(struct plain_exchange *x, int error)
 {

@@ -51,10 +51,11 @@ struct plain_exchange {
     bool has_sent; /* a byte of the request, on this connection */
     bool is_cut;   /* the backend takes no more of the request */
 
-    struct response_buffer *buffer;
-    size_t begin;      /* bytes of the buffer that are parsed */
-    size_t end;        /* bytes that were read */
-    size_t used;       /* the largest end so far */
+    struct connection_pool *pool;
+    struct response_buffer *buffer; /* NULL: nothing is in it */
+    size_t begin;                   /* bytes of the buffer that are parsed */
+    size_t end;                     /* bytes that were read */
+    size_t used;       /* the largest end since the buffer was taken */
     bool has_received; /* a byte of the response, on this connection */
     bool is_early;     /* it came before the request was sent */
     bool is_closed;    /* the backend closed the connection */
@@ -73,6 +74,16 @@ void plain_begin_phase(struct plain_exchange *x, enum plain_phase phase);
  */
 int64_t plain_callback_begin(const struct plain_exchange *x);
 void plain_callback_end(struct plain_exchange *x, int64_t begun);
+
+/*
+ * Take a buffer from the pool, unless there is one. An exchange that waits for
+ * its backend needs none, and there may be thousands. Returns PST_OK or
+ * PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err plain_take_buffer(struct plain_exchange *x);
+
+/* Give the buffer back to the pool, if there is one; what is in it is lost. */
+void plain_give_buffer(struct plain_exchange *x);
 
 /* Report a failed wait, read or write. Returns the error for it. */
 enum pst_err plain_fail_errno(struct plain_exchange *x, int error);

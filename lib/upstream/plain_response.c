@@ -97,12 +97,19 @@ fail_closed_head(struct plain_exchange *x)
 enum pst_err
 plain_check_response(struct plain_exchange *x)
 {
+    enum pst_err e = plain_take_buffer(x);
     size_t len;
-    int error = wait_try_read(x->connection->socket, x->buffer->bytes + x->end,
-                              sizeof(x->buffer->bytes) - x->end, &len);
+    int error;
 
-    if (error == EAGAIN)
+    if (e)
+        return e;
+    error = wait_try_read(x->connection->socket, x->buffer->bytes + x->end,
+                          sizeof(x->buffer->bytes) - x->end, &len);
+    if (error == EAGAIN) {
+        if (x->end == 0)
+            plain_give_buffer(x);
         return PST_OK;
+    }
     if (error)
         return plain_fail_errno(x, error);
     if (len == 0)
@@ -116,9 +123,13 @@ plain_check_response(struct plain_exchange *x)
 static enum pst_err
 read_more(struct plain_exchange *x, size_t *len)
 {
-    int error = wait_read(x->connection->socket, x->buffer->bytes + x->end,
-                          sizeof(x->buffer->bytes) - x->end, &x->limit, len);
+    int error = x->buffer ? 0 : wait_input(x->connection->socket, &x->limit);
+    enum pst_err e = error ? plain_fail_errno(x, error) : plain_take_buffer(x);
 
+    if (e)
+        return e;
+    error = wait_read(x->connection->socket, x->buffer->bytes + x->end,
+                      sizeof(x->buffer->bytes) - x->end, &x->limit, len);
     if (error)
         return plain_fail_errno(x, error);
     if (*len > 0)
@@ -208,6 +219,16 @@ deliver_body(struct plain_exchange *x, struct response_body *body)
     return broken ? refuse_response(x, reason) : PST_OK;
 }
 
+/* All of the buffer has been delivered. If it was not full, the backend had
+ * sent no more, and may be silent for long. */
+static void
+empty_buffer(struct plain_exchange *x)
+{
+    if (x->end < sizeof(x->buffer->bytes))
+        plain_give_buffer(x);
+    x->begin = x->end = 0;
+}
+
 static enum pst_err
 receive_body(struct plain_exchange *x)
 {
@@ -221,7 +242,7 @@ receive_body(struct plain_exchange *x)
         e = deliver_body(x, &body);
         if (e || response_body_is_complete(&body))
             return e;
-        x->begin = x->end = 0;
+        empty_buffer(x);
         plain_begin_phase(x, PLAIN_RESPONDING);
         e = read_more(x, &len);
         if (e)

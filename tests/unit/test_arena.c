@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 
@@ -317,6 +319,35 @@ test_fail_at(void **state)
     assert_int_equal(pst_arena_defer(arena, undo, undone), PST_NO_MEMORY);
 }
 
+/* A large request does not hold its pages for ever. */
+static void
+test_pages_are_released(void **state)
+{
+    const size_t size = (size_t)256 * 1024;
+    uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct pst_arena *arena = NULL;
+    unsigned char is_resident = 0;
+    uintptr_t page;
+    uint8_t *ptr;
+
+    (void)state;
+    assert_int_equal(pst_arena_new(&arena, size), PST_OK);
+    ptr = pst_arena_alloc(arena, size);
+    assert_non_null(ptr);
+    memset(ptr, 0xA5, size);
+    page = (uintptr_t)ptr + size / 2;
+    page -= page % page_size;
+    assert_int_equal(mincore((void *)page, 1, &is_resident), 0);
+    assert_int_equal(is_resident & 1, 1);
+    pst_arena_reset(arena);
+    assert_int_equal(mincore((void *)page, 1, &is_resident), 0);
+    assert_int_equal(is_resident & 1, 0);
+    ptr = pst_arena_alloc(arena, size);
+    assert_non_null(ptr);
+    assert_true(is_zero(ptr, size));
+    pst_arena_free(&arena);
+}
+
 int
 main(void)
 {
@@ -335,6 +366,7 @@ main(void)
         TEST(test_text_copies),
         TEST(test_string_copies),
         TEST(test_fail_at),
+        TEST(test_pages_are_released),
     };
 
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/loop.h"
+#include "engine/loop_state.h"
 #include "fake_clock.h"
 #include "fake_wait.h"
 
@@ -367,6 +367,28 @@ test_many_woken_too_late(void **state)
     assert_int_equal(loop_fiber_count(loop), 0);
 }
 
+/* Fibers that ended are kept, and freed on request, but not one that the loop
+ * is about to look at. */
+static void
+test_idle_fibers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        waiters[i].deadline = clock_ms() + 1000;
+        start(i);
+    }
+    loop_run(loop);
+    assert_int_equal(loop->idle_count, 5);
+    loop_free_idle_fibers(loop, 3);
+    assert_int_equal(loop->idle_count, 3);
+    loop_wake_fiber(loop, loop->idle->fiber);
+    loop_free_idle_fibers(loop, 0);
+    assert_int_equal(loop->idle_count, 1);
+    loop_run_woken(loop);
+    loop_free_idle_fibers(loop, 0);
+    assert_int_equal(loop->idle_count, 0);
+}
+
 #define LOOP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -386,6 +408,7 @@ main(void)
         LOOP_TEST(test_wake_too_late),
         LOOP_TEST(test_many),
         LOOP_TEST(test_many_woken_too_late),
+        LOOP_TEST(test_idle_fibers),
     };
 
     alarm(TIMEOUT);

@@ -3,20 +3,24 @@
  * test_program_loop.c - what the requests of one loop share, and what each of
  * them has to itself.
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "configs.h"
 #include "crypto/crypto.h"
-#include "engine/loop.h"
+#include "engine/loop_state.h"
 #include "gateway/program_loop.h"
 
-#define NESTED_MAX 3
+#define NESTED_MAX 21
 
 static struct program_parts parts;
 static void *loop;
@@ -166,6 +170,49 @@ test_timer_of_the_loop(void **state)
     loop = saved;
 }
 
+/* How many of the arenas of nested requests are still mapped? */
+static size_t
+count_arenas(void)
+{
+    unsigned char is_resident;
+    size_t count = 0;
+
+    for (size_t i = 0; i <= nested; i++) {
+        uintptr_t page = (uintptr_t)seen[i].arena & ~(uintptr_t)4095;
+
+        count += mincore((void *)page, 1, &is_resident) == 0;
+    }
+    return count;
+}
+
+/* As many workspaces are kept as were in use at a time in the last while. */
+static void
+test_kept_after_a_burst(void **state)
+{
+    void *saved = loop;
+    struct loop *events = NULL;
+
+    (void)state;
+    (void)mallopt(M_MMAP_THRESHOLD, PST_ARENA_SIZE); /* as program_serve() */
+    assert_int_equal(loop_new(&events), PST_OK);
+    loop = program_loop_new(&parts);
+    assert_non_null(loop);
+    nested = NESTED_MAX - 1;
+    assert_true(send_request());
+    clock_sleep(2); /* so that the next timer expires later */
+    timers_run(&events->timers, timers_first(&events->timers));
+    assert_int_equal(events->timers.count, 1);
+    assert_int_equal(count_arenas(), NESTED_MAX);
+    timers_run(&events->timers, timers_first(&events->timers));
+    assert_int_equal(events->timers.count, 0);
+#ifndef __SANITIZE_ADDRESS__ /* then arenas are not mapped */
+    assert_int_equal(count_arenas(), 8);
+#endif
+    program_loop_free(loop);
+    loop_free(&events);
+    loop = saved;
+}
+
 static void
 test_bad_backend(void **state)
 {
@@ -227,6 +274,7 @@ main(void)
         cmocka_unit_test(test_store_answer_is_shared),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_timer_of_the_loop),
+        cmocka_unit_test(test_kept_after_a_burst),
         cmocka_unit_test(test_bad_backend),
     };
 
