@@ -13,6 +13,18 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "quick: login, query, logout and the trust rules, also behind "
         "each web server; tests/run quick runs these")
+    config.addinivalue_line(
+        "markers", "uninstrumented: it makes no sense with a sanitizer, so it is "
+        "not among the tests of such a build")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not gateways.is_sanitized():
+        return
+    dropped = [item for item in items
+               if item.get_closest_marker("uninstrumented")]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in dropped]
 
 
 @pytest.fixture(name="backend", scope="session")

@@ -151,11 +151,11 @@ def test_logout_revokes_only_its_own_secret(backend):
 
 
 def test_a_secret_expires_at_its_ttl():
-    backend = Backend("--seed", "--token-ttl", "2")
+    backend = Backend("--seed", "--token-ttl", "4")
     try:
         secret = backend.secret()
         assert backend.ask("{ me { name } }", secret)["data"]["me"]
-        time.sleep(2.1)
+        time.sleep(4.1)
         assert backend.ask("{ me { name } }", secret)["data"]["me"] is None
         answer = backend.ask('mutation { createStore(name: "x") { id } }',
                              secret)

@@ -216,11 +216,13 @@ test_not_sent(void **state)
     check_err("new", run_once(unused, &what, 60), PST_THROTTLED);
     assert_int_equal(client.connects, 1);
     assert_int_equal(server.got_len, 0);
+    server_free(&server);
     what = second_exchange(WHOLE, false);
     client.connected_err = PST_THROTTLED;
     check_err("kept", run_both(kept, &what, 0), PST_THROTTLED);
     assert_int_equal(client.connects, 1);
     assert_int_equal(count_posts(), 0);
+    server_free(&server);
     /* And before it is sent again. */
     what = second_exchange(WHOLE, true);
     check_err("again", run_both(closed_unanswered, &what, 0), PST_OK);
