@@ -46,14 +46,17 @@ probe_on_status(void *context, int status)
     return PST_OK;
 }
 
+/* A body without an end must not hold us up. */
 static enum pst_err
 probe_on_body(void *context, struct pst_str piece)
 {
     struct doctor_probe *probe = context;
+    size_t room = BODY_MAX - probe->body.len;
 
-    if (probe->body.len + piece.len <= BODY_MAX)
-        pst_buf_add(&probe->body, piece);
-    return PST_OK;
+    probe->is_cut = piece.len > room;
+    pst_buf_add(&probe->body,
+                probe->is_cut ? pst_str_first(piece, room) : piece);
+    return probe->is_cut ? PST_TOO_LARGE : PST_OK;
 }
 
 static void
@@ -132,13 +135,16 @@ doctor_probe_send(struct doctor_probe *probe,
     pst_arena_reset(probe->arena);
     probe->status = 0;
     probe->header_count = 0;
+    probe->is_cut = false;
     probe->error = (struct http_error){""};
     pst_buf_init_heap(&probe->body, probe->arena, BODY_MAX);
     pst_buf_init_arena(&buf, probe->arena, probe->site.len + 4096);
     pst_buf_add(&buf, probe->site);
     pst_buf_add_string(&buf, request->path);
     e = pst_buf_finish(&buf, &url);
-    return e ? e : probe_run(probe, url, request);
+    if (!e)
+        e = probe_run(probe, url, request);
+    return probe->is_cut ? PST_OK : e;
 }
 
 struct pst_str

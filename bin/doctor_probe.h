@@ -22,6 +22,7 @@ struct doctor_probe {
     struct http_header headers[DOCTOR_HEADERS_MAX];
     size_t header_count;
     struct pst_buf body; /* at most 64 KiB of it */
+    bool is_cut;         /* there was more of it, which was not read */
     struct http_error error;
 };
 

@@ -124,9 +124,10 @@ logout_needs_csrf_token(const struct auth *auth, const struct options *options)
 }
 
 /*
- * Log out at the backend, before its credentials are gone with the session. The
- * session ends whatever this returns: a backend that is down must not keep the
- * user logged in.
+ * Log out at the backend. The session has ended already, so that neither a
+ * backend that is down nor a request that holds the session's order can keep it
+ * alive: whoever stole its cookie could send one.
+ *   auth  as it was before
  */
 static enum pst_err
 logout_at_backend(struct context *ctx, struct request *req,
@@ -193,6 +194,7 @@ static enum pst_err
 logout_end_session(struct context *ctx, struct request *req,
                    struct response *res, struct auth *auth)
 {
+    const struct auth ended = *auth;
     enum pst_err backend_error;
     struct options options;
     enum pst_err e;
@@ -207,15 +209,15 @@ logout_end_session(struct context *ctx, struct request *req,
         return logout_show_confirmation(ctx, req, res, auth, &options);
     if (e)
         return e;
-    backend_error = logout_at_backend(ctx, req, auth, options.everywhere);
-    LOG_EVENT(
-        ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),
-        LOG_C_STRING("session", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
-        LOG_STR("subject",
-                auth->has_session ? auth->session.sub : PST_STR_NONE),
-        LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
-        LOG_C_STRING("backend", pst_err_code(backend_error)));
     e = logout_end_sessions(ctx, req, res, auth, options.everywhere);
+    backend_error = logout_at_backend(ctx, req, &ended, options.everywhere);
+    LOG_EVENT(ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),
+              LOG_C_STRING("session",
+                           auth_log_id(&ended, (char[AUTH_LOG_ID_SIZE]){0})),
+              LOG_STR("subject",
+                      ended.has_session ? ended.session.sub : PST_STR_NONE),
+              LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
+              LOG_C_STRING("backend", pst_err_code(backend_error)));
     if (e)
         return e;
     if (request_is_navigation(req))

@@ -17,6 +17,12 @@ for _, name in ipairs(forged) do
     headers[name] = nil
 end
 
+-- Only a WebSocket becomes a tunnel. With another protocol, such as h2c, the backend
+-- could be asked for any path there.
+if headers["Upgrade"] and headers["Upgrade"]:lower() ~= "websocket" then
+    headers["Upgrade"] = nil
+end
+
 -- A CORS preflight has no user. (POSTERN_AUTHORIZE_PREFLIGHT=pass lets it through.)
 local is_preflight = r.req_attr["request.method"] == "OPTIONS"
     and headers["Origin"] and headers["Access-Control-Request-Method"]

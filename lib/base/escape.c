@@ -8,6 +8,20 @@
 
 #define ESCAPE_LEN 4 /* of \xHH */
 
+/* Does this character of three bytes end a line or change the direction in
+ * which text is written? It could make a terminal show one line as another. */
+static bool
+escape_moves_text(const char *bytes)
+{
+    unsigned point = ((unsigned)bytes[0] & 0x0F) << 12 |
+                     ((unsigned)bytes[1] & 0x3F) << 6 |
+                     ((unsigned)bytes[2] & 0x3F);
+
+    return point == 0x200E || point == 0x200F ||
+           (point >= 0x2028 && point <= 0x202E) ||
+           (point >= 0x2066 && point <= 0x2069);
+}
+
 /* How many bytes of text, which is not empty, can be shown as they are: those
  * of its first character, or 0 if it must be escaped. */
 static size_t
@@ -21,6 +35,8 @@ escape_plain_len(struct pst_str text)
         return 0;
     /* C1: to a terminal, U+009B is ESC and [. */
     if (lead == 0xC2 && (unsigned char)text.ptr[1] < 0xA0)
+        return 0;
+    if (len == 3 && escape_moves_text(text.ptr))
         return 0;
     return len;
 }

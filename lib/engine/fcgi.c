@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "crypto/crypto.h"
 #include "engine/wait.h"
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
@@ -101,18 +102,22 @@ OS_IpcClose(int descriptor, int shuts_down)
 int
 OS_Read(int descriptor, char *out, size_t size)
 {
+    struct fcgi_connection *connection = current_connection(descriptor);
     size_t len = 0;
-    int error =
-        fcgi_connection_read(current_connection(descriptor), out, size, &len);
+    int error = fcgi_connection_read(connection, out, size, &len);
 
     if (error) {
         errno = error;
         return -1;
     }
+    connection->read_buffer = out;
+    if (connection->read_len < len)
+        connection->read_len = len;
     return (int)len;
 }
 
-/* Never returns 0: libfcgi would try again for ever. */
+/* Never returns 0: libfcgi would try again for ever. What was written is wiped:
+ * it may hold a new token. */
 int
 OS_Write(int descriptor, char *bytes, size_t len)
 {
@@ -123,6 +128,7 @@ OS_Write(int descriptor, char *bytes, size_t len)
         errno = error;
         return -1;
     }
+    pst_crypto_wipe(bytes, len);
     return (int)len;
 }
 
@@ -218,6 +224,16 @@ fcgi_handle(const struct fcgi_service *service, FCGX_Request *fcgi)
     return is_whole;
 }
 
+/* Wipe what libfcgi has of a request, which it would only free: variables such
+ * as the cookies, and its buffer, with a password perhaps. */
+static void
+fcgi_wipe(const FCGX_Request *fcgi, struct fcgi_connection *connection)
+{
+    for (char **variable = fcgi->envp; *variable; variable++)
+        pst_crypto_wipe(*variable, strlen(*variable));
+    pst_crypto_wipe(connection->read_buffer, connection->read_len);
+}
+
 /*
  * Let libfcgi read a request's head. False: it could not. keepConnection must
  * be set, or else FCGX_Accept_r() closes a connection that it has not accepted
@@ -225,15 +241,17 @@ fcgi_handle(const struct fcgi_service *service, FCGX_Request *fcgi)
  * either.
  */
 static bool
-fcgi_accept(FCGX_Request *fcgi, int descriptor)
+fcgi_accept(FCGX_Request *fcgi, struct fcgi_connection *connection)
 {
+    connection->read_len = 0;
     FCGX_InitRequest(fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
-    fcgi->ipcFd = descriptor;
+    fcgi->ipcFd = connection->descriptor;
     fcgi->keepConnection = 1;
     if (FCGX_Accept_r(fcgi) != 0)
         return false;
     if (FCGX_GetError(fcgi->in) == 0)
         return true;
+    fcgi_wipe(fcgi, connection);
     FCGX_Free(fcgi, 0);
     return false;
 }
@@ -249,6 +267,7 @@ fcgi_abort(FCGX_Request *fcgi, struct fcgi_connection *connection)
     const struct wait_limit limit = {.deadline = clock_ms() + ABORT_DELAY_MS,
                                      .client = connection->descriptor};
 
+    fcgi_wipe(fcgi, connection);
     FCGX_Free(fcgi, 0);
     (void)!wait_until(&limit);
     shutdown(connection->descriptor, SHUT_RDWR);
@@ -268,6 +287,7 @@ fcgi_finish(FCGX_Request *fcgi, struct fcgi_connection *connection)
     bool is_kept = fcgi->keepConnection != 0;
 
     fcgi->keepConnection = 1; /* libfcgi must not close it */
+    fcgi_wipe(fcgi, connection);
     FCGX_Finish_r(fcgi);
     if (connection->is_broken || !is_kept) {
         fcgi_connection_close(connection,
@@ -296,7 +316,7 @@ fcgi_serve_request(const struct fcgi_service *service,
     FCGX_Request fcgi;
     bool is_whole;
 
-    if (!fcgi_accept(&fcgi, connection->descriptor)) {
+    if (!fcgi_accept(&fcgi, connection)) {
         if (connection->is_aborted)
             return fcgi_answer_abort(connection);
         LOG_EVENT(service->log, LEVEL_WARNING, "request-lost",

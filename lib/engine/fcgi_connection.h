@@ -20,6 +20,8 @@ struct fcgi_connection {
     struct fcgi_input *input; /* bytes that were read; NULL: none */
     int64_t head_deadline;    /* of clock_ms(); 0: the head has been read */
     int64_t body_wait_ms;     /* how long a body may still be waited for */
+    char *read_buffer;        /* libfcgi's, of the request at hand */
+    size_t read_len;          /* how much of it was used */
     bool is_broken;           /* reading or writing has failed */
     bool is_aborted;          /* the web server wants no answer any more */
 

@@ -10,9 +10,14 @@
 #include "base/clock.h"
 #include "store/store_operations.h"
 
-/* Milliseconds between attempts; the pause doubles with each one. */
+/* Milliseconds between attempts: the pause doubles with each one, and then
+ * grows with the time spent waiting. The attack: many sessions, each with one
+ * request that takes long and one that waits, keep the store busy with
+ * attempts. */
 #define RETRY_DELAY 1
-#define RETRY_DELAY_MAX 8
+#define RETRY_DELAY_MIDDLE 8
+#define RETRY_DELAY_MAX 100
+#define RETRY_SHARE 8 /* of the time spent waiting */
 
 static enum pst_err
 store_lock_error(int error)
@@ -20,11 +25,25 @@ store_lock_error(int error)
     return error == ECANCELED ? PST_CLIENT_GONE : PST_OVERLOADED;
 }
 
+/* The pause after a pause, when so many milliseconds were spent waiting. */
+static int64_t
+store_lock_next_delay(int64_t delay, int64_t waited)
+{
+    int64_t most = waited / RETRY_SHARE;
+
+    if (most < RETRY_DELAY_MIDDLE)
+        most = RETRY_DELAY_MIDDLE;
+    if (most > RETRY_DELAY_MAX)
+        most = RETRY_DELAY_MAX;
+    return delay * 2 < most ? delay * 2 : most;
+}
+
 /* Wait until no other process has the lock. */
 static enum pst_err
 store_lock_compete(struct store *store, struct store_lock *lock,
                    const struct wait_limit *limit, bool *has_waited)
 {
+    int64_t begun = clock_ms();
     int64_t delay = RETRY_DELAY;
     enum pst_err e;
 
@@ -38,7 +57,7 @@ store_lock_compete(struct store *store, struct store_lock *lock,
             break;
         }
         *has_waited = true;
-        delay = delay * 2 < RETRY_DELAY_MAX ? delay * 2 : RETRY_DELAY_MAX;
+        delay = store_lock_next_delay(delay, now - begun);
     }
     if (e)
         store->backend->unlock(store, lock);

@@ -97,7 +97,7 @@ class NginxApi(servers.Nginx):
             "location ^~ /members/ {", f"""location ^~ /api/ {{
             include {self.folder}/postern-api.conf;
             client_max_body_size 50m;
-            proxy_pass http://127.0.0.1:{self.backend.api.port};
+            proxy_pass http://127.0.0.1:{self.backend.api.port}/api/;
         }}
         location ^~ /members/ {{""")
 
@@ -270,6 +270,50 @@ def test_websocket_of_another_site_is_refused(site, cookie, headers, status):
     client.close()
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert site.backend.api.seen == []
+
+
+def raw_get(site, target, headers):
+    """GET with this target, byte for byte. Returns the response's head."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    with socket.create_connection(("127.0.0.1", site.port), 30) as client:
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost:{site.port}"
+                       f"\r\nConnection: close\r\n{lines}\r\n".encode())
+        with client.makefile("rb") as file:
+            return file.read().partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("target", [
+    "/shop-api/../api/x", "/shop-api/%2e%2e/api/x", "/shop-api/..%2fapi/x",
+    "/shop-api%2f..%2fapi/x", "/./api/x", "/shop-api//../../api/x",
+    "//api/x", "/api//x", "/%61pi/x", "/api/../api/x", "/api/%2e%2e/api/x",
+    "/shop-api/..;/../api/x", "/api/..%5cshop-api", "/api/..;/shop-api"])
+def test_backend_sees_only_paths_of_the_api(site, cookie, target):
+    """The attack: a path that is the API's for the web server, and the GraphQL
+    path's for the backend. Express takes all that begins with /shop-api/."""
+    raw_get(site, target, [("Cookie", f"{COOKIE}={cookie}")])
+    for request in site.backend.api.seen:
+        path = request["line"].split(" ")[1]
+        assert path.startswith("/api/"), path
+        assert "/../" not in path and "%2e" not in path.lower(), path
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "TLS/1.0"])
+def test_only_websockets_are_tunnels(site, cookie, protocol):
+    """The attack: a backend that speaks HTTP/2 on the tunnel answers requests
+    for any path there (h2c smuggling)."""
+    client = socket.create_connection(("127.0.0.1", site.port), 30)
+    with client:
+        client.sendall((
+            f"GET /api/x HTTP/1.1\r\nHost: localhost:{site.port}\r\n"
+            f"Cookie: {COOKIE}={cookie}\r\nUpgrade: {protocol}\r\n"
+            "Connection: Upgrade, HTTP2-Settings, close\r\n"
+            "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n").encode())
+        client.settimeout(5)
+        client.recv(1000)
+    # lighttpd itself may go on with HTTP/2.
+    for request in site.backend.api.seen:
+        assert not [value for name, value in request["headers"]
+                    if name.lower() == "upgrade" and value], request
 
 
 def test_log_has_no_token(site, cookie):

@@ -4,6 +4,7 @@ etc/."""
 import http.server
 import subprocess
 import threading
+import time
 
 import pytest
 import servers
@@ -312,6 +313,39 @@ def test_answer_cannot_move_the_cursor(serve):
         CLEARED.replace("__Host-", "a\x9b2J")))())
     done = doctor(server.url)
     assert b"\x1b" not in done.stdout and b"\x9b" not in done.stdout
+
+
+def test_bodies_without_an_end_do_not_hold_it_up():
+    """Each of them would otherwise take the whole timeout of an answer."""
+    class Endless(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            try:
+                self.wfile.write(LOGIN_PAGE)
+                while True:
+                    self.wfile.write(bytes(65536))
+            except OSError:
+                pass
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        begin = time.monotonic()
+        done = doctor(f"http://127.0.0.1:{server.server_port}")
+        assert time.monotonic() - begin < 20
+        assert done.returncode == 1
+        assert b"ok     /login: a login form" in done.stdout
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.mark.parametrize("arguments", [

@@ -319,6 +319,25 @@ def test_a_logout_waits_for_what_runs(scripted, start):
     assert backend.peak["secret-of-mine@b.example"] == 1
 
 
+def test_a_logout_ends_the_session_before_it_waits(scripted, start):
+    """The attack: whoever stole a cookie holds its session's order, so that the
+    owner's logout waits, and goes on to use the session."""
+    backend = scripted()
+    (_, path), (_, logout) = start(backend), start(backend, "logout")
+    cookie = log_in(path, "mine@b.example")
+    with waiting((path, "half", cookie)) as (thief,), \
+            fcgi.Connection(logout) as owner:
+        holds(backend)
+        owner.start(params_of(b"{}", cookie))
+        owner.feed(b"{}")
+        assert wait_until(
+            lambda: me_of(query_by_get(path, "me", cookie)) == "", SOON)
+        assert not backend.named("logout")
+        thief.close()
+        assert owner.answer().status == 200
+    assert len(backend.named("logout")) == 1
+
+
 def guest_cookie(path):
     answer = query(path, "guest")
     value, = [value for value in answer.all("Set-Cookie")

@@ -224,6 +224,39 @@ test_limits(void **state)
     stop_other();
 }
 
+static const struct store_operations *backend;
+static unsigned attempts;
+
+static enum pst_err
+count_attempt(struct store *counted, struct store_lock *lock)
+{
+    attempts++;
+    return backend->lock(counted, lock);
+}
+
+/* Who waits for long asks less and less often. */
+static void
+test_attempts(void **state)
+{
+    struct store_operations counting = *store->backend;
+    bool has_waited;
+
+    (void)state;
+    start_other();
+    expect_other('l', '1');
+    backend = store->backend;
+    counting.lock = count_attempt;
+    store->backend = &counting;
+    attempts = 0;
+    assert_int_equal(try_for(50, -1, &has_waited), PST_OVERLOADED);
+    assert_in_range(attempts, 2, 10);
+    attempts = 0;
+    assert_int_equal(try_for(1500, -1, &has_waited), PST_OVERLOADED);
+    assert_in_range(attempts, 15, 45);
+    store->backend = backend;
+    stop_other();
+}
+
 /* The one that waits is the next, whoever asks first. */
 static void
 test_nobody_overtakes(void **state)
@@ -280,6 +313,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_one_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_processes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_attempts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_overtakes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_store_down, set_up, tear_down),
