@@ -18,7 +18,9 @@ static_assert(PST_JSON_TEXT_DEPTH == 256, "an error message below names it");
 struct check {
     struct pst_json_scan scan;
     struct pst_json_error *error;
-    struct pst_json_names names; /* of all open objects */
+    struct pst_json_names names;  /* of all open objects */
+    struct pst_json_split *split; /* of the outermost object; or NULL */
+    size_t value_at;              /* where the value of the last begins */
     size_t depth;
     size_t depth_max;
     size_t values_left;                /* that the text may have */
@@ -81,6 +83,31 @@ json_check_parse_string(struct check *check, bool is_name, struct pst_str *raw)
                                    : PST_OK;
 }
 
+/* A member of the outermost object begins: note its name. */
+static void
+json_check_begin_member(struct check *check, struct pst_str raw)
+{
+    struct pst_json_split *split = check->split;
+
+    if (split->count < split->size)
+        split->at[split->count] =
+            (struct pst_json_split_member){raw, PST_STR_NONE};
+    split->count++;
+    pst_json_scan_skip_space(&check->scan);
+    check->value_at = check->scan.at;
+}
+
+/* It ends: note its value. */
+static void
+json_check_end_member(struct check *check)
+{
+    struct pst_json_split *split = check->split;
+
+    if (split->count > 0 && split->count <= split->size)
+        split->at[split->count - 1].value =
+            pst_json_scan_since(&check->scan, check->value_at);
+}
+
 /* Read a member's name and the colon. */
 static enum pst_err
 json_check_parse_name(struct check *check)
@@ -102,6 +129,8 @@ json_check_parse_name(struct check *check)
         return json_check_malformed(check,
                                     "a colon is expected after a member's "
                                     "name");
+    if (check->depth == 1 && check->split)
+        json_check_begin_member(check, raw);
     return PST_OK;
 }
 
@@ -186,6 +215,8 @@ json_check_end_value(struct check *check, bool *is_over)
         bool is_object = check->first[check->depth - 1] != IN_ARRAY;
         enum pst_err e;
 
+        if (check->depth == 1 && check->split)
+            json_check_end_member(check);
         pst_json_scan_skip_space(&check->scan);
         if (pst_json_scan_accept(&check->scan, ','))
             return is_object ? json_check_parse_name(check) : PST_OK;
@@ -227,10 +258,11 @@ json_check_parse_text(struct check *check, struct pst_str *value)
     return PST_OK;
 }
 
-/* What a text may have. */
+/* What a text may have, and where its members go. */
 struct check_limits {
     size_t depth; /* levels, up to PST_JSON_TEXT_DEPTH */
     size_t values;
+    struct pst_json_split *split; /* or NULL */
 };
 
 static enum pst_err
@@ -247,6 +279,7 @@ json_check_limited(struct pst_arena *arena, struct pst_str text,
     check.depth = 0;
     check.depth_max = limits.depth;
     check.values_left = limits.values;
+    check.split = limits.split;
     pst_json_names_init(&check.names, arena, text);
     if (text.len >= UINT32_MAX)
         return json_check_refuse(&check, PST_TOO_LARGE, 0,
@@ -264,16 +297,19 @@ enum pst_err
 pst_json_check(struct pst_arena *arena, struct pst_str text,
                struct pst_str *value, struct pst_json_error *error)
 {
-    const struct check_limits limits = {PST_JSON_TEXT_DEPTH, SIZE_MAX};
+    const struct check_limits limits = {PST_JSON_TEXT_DEPTH, SIZE_MAX, NULL};
 
     return json_check_limited(arena, text, limits, value, error);
 }
 
 enum pst_err
-pst_json_check_parsable(struct pst_arena *arena, struct pst_str text,
-                        struct pst_str *value, struct pst_json_error *error)
+pst_json_check_object(struct pst_arena *arena, struct pst_str text,
+                      struct pst_json_split *split,
+                      struct pst_json_error *error)
 {
-    const struct check_limits limits = {PST_JSON_DEPTH, PST_JSON_VALUES};
+    const struct check_limits limits = {PST_JSON_DEPTH, PST_JSON_VALUES, split};
+    struct pst_str value;
 
-    return json_check_limited(arena, text, limits, value, error);
+    split->count = 0;
+    return json_check_limited(arena, text, limits, &value, error);
 }

@@ -37,13 +37,29 @@ PST_MUST_USE enum pst_err pst_json_check(struct pst_arena *arena,
                                          struct pst_str *value,
                                          struct pst_json_error *error);
 
+/* A member of an object, as slices of its text. */
+struct pst_json_split_member {
+    struct pst_str name; /* the bytes between the quotes, with their escapes */
+    struct pst_str value;
+};
+
+/* Where to put the members of an object. */
+struct pst_json_split {
+    struct pst_json_split_member *at;
+    size_t size;  /* how many fit */
+    size_t count; /* how many there are: those above size are not put */
+};
+
 /*
  * The same, for a text as small as pst_json_parse() takes: at most
- * PST_JSON_DEPTH levels, and at most PST_JSON_VALUES values.
+ * PST_JSON_DEPTH levels, and at most PST_JSON_VALUES values. If it is an
+ * object, it is split.
+ *   split  at and size are the caller's; count is set, to 0 for any other
+ *          text. On failure, what it holds is meaningless
  */
-PST_MUST_USE enum pst_err pst_json_check_parsable(struct pst_arena *arena,
-                                                  struct pst_str text,
-                                                  struct pst_str *value,
-                                                  struct pst_json_error *error);
+PST_MUST_USE enum pst_err pst_json_check_object(struct pst_arena *arena,
+                                                struct pst_str text,
+                                                struct pst_json_split *split,
+                                                struct pst_json_error *error);
 
 #endif

@@ -19,6 +19,10 @@
 #define BUCKETS (1 << BUCKET_BITS)
 #define HASH_BITS 32
 
+/* Names of up to so many bytes, among few, have a quick hash: that it is easy
+ * to find equal ones costs little then. */
+#define QUICK_MAX 16
+
 /* The key is not secret. It costs a client 4 billion hashes for each name whose
  * hash is to be that of another: a slower sort is not worth that. */
 static const struct pst_siphash_key names_key = {{0, 0}};
@@ -34,11 +38,77 @@ pst_json_names_init(struct pst_json_names *names, struct pst_arena *arena,
     names->size = PST_JSON_NAMES_INLINE;
 }
 
-/* Move the names to twice as much memory, on the heap. */
+/* The rest of a name from `at` on, up to its closing quote. */
+static struct pst_str
+json_names_rest(const struct pst_json_names *names, size_t at)
+{
+    const char *text = names->text.ptr + at;
+    size_t len = 0;
+
+    while (text[len] != '"')
+        len += text[len] == '\\' ? 2 : 1;
+    return (struct pst_str){text, len};
+}
+
+/* With any names, equal hashes are rare. */
+static uint32_t
+json_names_strong_hash(struct pst_str raw)
+{
+    size_t plain = pst_str_index(raw, '\\'); /* bytes before an escape */
+    struct pst_json_unescape string = {.rest = pst_str_skip(raw, plain)};
+    struct pst_siphash_state hash;
+    struct pst_str run;
+
+    pst_siphash_init(&hash, &names_key);
+    pst_siphash_add(&hash, pst_str_bytes(pst_str_first(raw, plain)));
+    while (string.rest.len > 0) {
+        PST_REQUIRE(pst_json_unescape_next(&string, &run));
+        pst_siphash_add(&hash, pst_str_bytes(run));
+    }
+    return (uint32_t)pst_siphash_finish(&hash);
+}
+
+/* The hash of a decoded name. */
+static uint32_t
+json_names_quick_hash(struct pst_str name)
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = hash * 31 + (unsigned char)name.ptr[i];
+    return hash;
+}
+
+/* The hash of a name among few ones. */
+static uint32_t
+json_names_hash(struct pst_str raw)
+{
+    char storage[QUICK_MAX];
+    struct pst_buf name;
+    bool lone;
+
+    if (pst_str_index(raw, '\\') == raw.len)
+        return raw.len <= QUICK_MAX ? json_names_quick_hash(raw)
+                                    : json_names_strong_hash(raw);
+    pst_buf_init(&name, storage, sizeof(storage));
+    PST_REQUIRE(pst_json_unescape_all(&name, raw, &lone));
+    return name.err ? json_names_strong_hash(raw)
+                    : json_names_quick_hash(pst_buf_str(&name));
+}
+
+/* Are there so few names that they have quick hashes? */
+static bool
+json_names_is_inline(const struct pst_json_names *names)
+{
+    return names->names == names->inline_names;
+}
+
+/* Move the names to twice as much memory, on the heap. There, all have strong
+ * hashes. */
 static enum pst_err
 json_names_grow(struct pst_json_names *names)
 {
-    bool is_inline = names->names == names->inline_names;
+    bool is_inline = json_names_is_inline(names);
     size_t most = names->text.len / MEMBER_MIN + 1;
     size_t size = names->size <= most / 2 ? names->size * 2 : most;
     struct pst_buf *heap = &names->heap;
@@ -55,24 +125,10 @@ json_names_grow(struct pst_json_names *names)
         memcpy(room, names->inline_names, sizeof(names->inline_names));
     names->names = (void *)heap->ptr;
     names->size = size;
+    for (size_t i = 0; is_inline && i < names->count; i++)
+        names->names[i].hash =
+            json_names_strong_hash(json_names_rest(names, names->names[i].at));
     return PST_OK;
-}
-
-static uint32_t
-json_names_hash(struct pst_str raw)
-{
-    size_t plain = pst_str_index(raw, '\\'); /* bytes before an escape */
-    struct pst_json_unescape string = {.rest = pst_str_skip(raw, plain)};
-    struct pst_siphash_state hash;
-    struct pst_str run;
-
-    pst_siphash_init(&hash, &names_key);
-    pst_siphash_add(&hash, pst_str_bytes(pst_str_first(raw, plain)));
-    while (string.rest.len > 0) {
-        PST_REQUIRE(pst_json_unescape_next(&string, &run));
-        pst_siphash_add(&hash, pst_str_bytes(run));
-    }
-    return (uint32_t)pst_siphash_finish(&hash);
 }
 
 enum pst_err
@@ -86,20 +142,10 @@ pst_json_names_add(struct pst_json_names *names, struct pst_str raw)
             return e;
     }
     names->names[names->count++] = (struct pst_json_name){
-        json_names_hash(raw), (uint32_t)(raw.ptr - names->text.ptr)};
+        json_names_is_inline(names) ? json_names_hash(raw)
+                                    : json_names_strong_hash(raw),
+        (uint32_t)(raw.ptr - names->text.ptr)};
     return PST_OK;
-}
-
-/* The rest of a name from `at` on, up to its closing quote. */
-static struct pst_str
-json_names_rest(const struct pst_json_names *names, size_t at)
-{
-    const char *text = names->text.ptr + at;
-    size_t len = 0;
-
-    while (text[len] != '"')
-        len += text[len] == '\\' ? 2 : 1;
-    return (struct pst_str){text, len};
 }
 
 /* When *run is used up, decode the next run; empty at the string's end. */

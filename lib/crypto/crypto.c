@@ -3,10 +3,11 @@
  * crypto.c - the only file that calls libgcrypt: random bytes, SHA-256, HMAC,
  * HKDF and AES-GCM.
  *
- * Only what lives long, the secrets of a keyring, is in secure memory. Working
- * state exists for microseconds in libgcrypt's handles, which wipe it when they
- * are closed. In secure memory, the state of a few hundred busy threads would
- * exceed what an unprivileged process may lock.
+ * Only what lives long is in secure memory: the secrets of a keyring, and the
+ * few ciphers that it keeps. Other working state exists for microseconds in
+ * libgcrypt's handles, which wipe it when they are closed. In secure memory,
+ * the state of a few hundred busy threads would exceed what an unprivileged
+ * process may lock.
  */
 #include "crypto/crypto.h"
 
@@ -16,7 +17,7 @@
 #include <sys/random.h>
 
 #define GCRYPT_OLDEST "1.8.0"
-#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than any keyring needs */
+#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than two keyrings need */
 
 #define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* bytes: RFC 5869 2.3 */
 
@@ -176,26 +177,101 @@ pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
     return e;
 }
 
-/*
- * Open a cipher and give it key, nonce and additional data.
- *   out  set on PST_OK; the caller closes it
- */
-static enum pst_err
-crypto_gcm_begin(gcry_cipher_hd_t *out, const uint8_t *key,
-                 const uint8_t *nonce, struct pst_bytes aad)
+static gcry_cipher_hd_t
+crypto_cipher_handle(struct pst_cipher *cipher)
 {
-    gcry_cipher_hd_t cipher;
+    return (gcry_cipher_hd_t)(void *)cipher;
+}
 
-    if (gcry_cipher_open(&cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0))
+static enum pst_err
+crypto_open_cipher(const uint8_t *key, unsigned flags, struct pst_cipher **out)
+{
+    gcry_cipher_hd_t handle;
+
+    if (gcry_cipher_open(&handle, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM,
+                         flags))
         return PST_INTERNAL;
-    if (gcry_cipher_setkey(cipher, key, PST_KEY_LEN) ||
-        gcry_cipher_setiv(cipher, nonce, PST_NONCE_LEN) ||
-        gcry_cipher_authenticate(cipher, aad.ptr, aad.len)) {
-        gcry_cipher_close(cipher);
+    if (gcry_cipher_setkey(handle, key, PST_KEY_LEN)) {
+        gcry_cipher_close(handle);
         return PST_INTERNAL;
     }
-    *out = cipher;
+    *out = (struct pst_cipher *)(void *)handle;
     return PST_OK;
+}
+
+enum pst_err
+pst_cipher_open(struct pst_cipher **out, const uint8_t key[static PST_KEY_LEN])
+{
+    enum pst_err e = crypto_open_cipher(key, GCRY_CIPHER_SECURE, out);
+
+    return e ? crypto_open_cipher(key, 0, out) : PST_OK;
+}
+
+void
+pst_cipher_close(struct pst_cipher **cipher)
+{
+    if (*cipher)
+        gcry_cipher_close(crypto_cipher_handle(*cipher));
+    *cipher = NULL;
+}
+
+bool
+pst_cipher_is_secure(const struct pst_cipher *cipher)
+{
+    return gcry_is_secure(cipher);
+}
+
+/* Begin a new message: nothing is left of the one before. */
+static gcry_error_t
+crypto_gcm_begin(gcry_cipher_hd_t handle, const uint8_t *nonce,
+                 struct pst_bytes aad)
+{
+    gcry_error_t failed = gcry_cipher_setiv(handle, nonce, PST_NONCE_LEN);
+
+    return failed ? failed : gcry_cipher_authenticate(handle, aad.ptr, aad.len);
+}
+
+enum pst_err
+pst_cipher_seal(struct pst_cipher *cipher,
+                const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+                struct pst_bytes plain, uint8_t *out,
+                uint8_t tag[static PST_TAG_LEN])
+{
+    gcry_cipher_hd_t handle = crypto_cipher_handle(cipher);
+    gcry_error_t failed = crypto_gcm_begin(handle, nonce, aad);
+
+    if (!failed && plain.len > 0)
+        failed =
+            gcry_cipher_encrypt(handle, out, plain.len, plain.ptr, plain.len);
+    if (!failed)
+        failed = gcry_cipher_gettag(handle, tag, PST_TAG_LEN);
+    return failed ? PST_INTERNAL : PST_OK;
+}
+
+enum pst_err
+pst_cipher_unseal(struct pst_cipher *cipher,
+                  const uint8_t nonce[static PST_NONCE_LEN],
+                  struct pst_bytes aad, struct pst_bytes sealed,
+                  struct pst_bytes tag, uint8_t *out)
+{
+    gcry_cipher_hd_t handle = crypto_cipher_handle(cipher);
+    gcry_error_t failed;
+
+    if (tag.len != PST_TAG_LEN)
+        return PST_FORGED;
+    failed = crypto_gcm_begin(handle, nonce, aad);
+    if (failed)
+        return PST_INTERNAL;
+    if (sealed.len > 0)
+        failed = gcry_cipher_decrypt(handle, out, sealed.len, sealed.ptr,
+                                     sealed.len);
+    if (!failed)
+        failed = gcry_cipher_checktag(handle, tag.ptr, tag.len);
+    if (!failed)
+        return PST_OK;
+    pst_crypto_wipe(out, sealed.len);
+    return gcry_err_code(failed) == GPG_ERR_CHECKSUM ? PST_FORGED
+                                                     : PST_INTERNAL;
 }
 
 enum pst_err
@@ -204,19 +280,14 @@ pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
                 struct pst_bytes plain, uint8_t *out,
                 uint8_t tag[static PST_TAG_LEN])
 {
-    gcry_cipher_hd_t cipher;
-    gcry_error_t failed = 0;
-    enum pst_err e = crypto_gcm_begin(&cipher, key, nonce, aad);
+    struct pst_cipher *cipher;
+    enum pst_err e = crypto_open_cipher(key, 0, &cipher);
 
     if (e)
         return e;
-    if (plain.len > 0)
-        failed =
-            gcry_cipher_encrypt(cipher, out, plain.len, plain.ptr, plain.len);
-    if (!failed)
-        failed = gcry_cipher_gettag(cipher, tag, PST_TAG_LEN);
-    gcry_cipher_close(cipher);
-    return failed ? PST_INTERNAL : PST_OK;
+    e = pst_cipher_seal(cipher, nonce, aad, plain, out, tag);
+    pst_cipher_close(&cipher);
+    return e;
 }
 
 enum pst_err
@@ -224,24 +295,12 @@ pst_crypto_open(const uint8_t key[static PST_KEY_LEN],
                 const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
                 struct pst_bytes sealed, struct pst_bytes tag, uint8_t *out)
 {
-    gcry_cipher_hd_t cipher;
-    gcry_error_t failed = 0;
-    enum pst_err e;
+    struct pst_cipher *cipher;
+    enum pst_err e = crypto_open_cipher(key, 0, &cipher);
 
-    if (tag.len != PST_TAG_LEN)
-        return PST_FORGED;
-    e = crypto_gcm_begin(&cipher, key, nonce, aad);
     if (e)
         return e;
-    if (sealed.len > 0)
-        failed = gcry_cipher_decrypt(cipher, out, sealed.len, sealed.ptr,
-                                     sealed.len);
-    if (!failed)
-        failed = gcry_cipher_checktag(cipher, tag.ptr, tag.len);
-    gcry_cipher_close(cipher);
-    if (!failed)
-        return PST_OK;
-    pst_crypto_wipe(out, sealed.len);
-    return gcry_err_code(failed) == GPG_ERR_CHECKSUM ? PST_FORGED
-                                                     : PST_INTERNAL;
+    e = pst_cipher_unseal(cipher, nonce, aad, sealed, tag, out);
+    pst_cipher_close(&cipher);
+    return e;
 }

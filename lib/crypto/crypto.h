@@ -67,25 +67,55 @@ PST_MUST_USE enum pst_err
 pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
                        struct pst_bytes info, uint8_t *out, size_t len);
 
+/* AES-256-GCM (NIST SP 800-38D) with a key, for one message after the other.
+ * One thread at a time may use it. */
+struct pst_cipher;
+
 /*
- * Encrypt and authenticate: AES-256-GCM (NIST SP 800-38D).
+ * Open a cipher, in secure memory if there is any left.
+ *   out  set on PST_OK; the caller closes it, which wipes it
+ * Returns PST_OK or PST_INTERNAL.
+ */
+PST_MUST_USE enum pst_err
+pst_cipher_open(struct pst_cipher **out, const uint8_t key[static PST_KEY_LEN]);
+
+/* Wipe, close, and clear the caller's pointer. NULL inside is allowed. */
+void pst_cipher_close(struct pst_cipher **cipher);
+
+/* Is it in secure memory? */
+bool pst_cipher_is_secure(const struct pst_cipher *cipher);
+
+/*
+ * Encrypt and authenticate.
  *   nonce  never used before with this key
  *   aad    authenticated, but not encrypted
  *   out    gets plain.len bytes; may not overlap plain
  * Returns PST_OK or PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err
-pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
+pst_cipher_seal(struct pst_cipher *cipher,
                 const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
                 struct pst_bytes plain, uint8_t *out,
                 uint8_t tag[static PST_TAG_LEN]);
 
 /*
- * Verify and decrypt what pst_crypto_seal() made.
+ * Verify and decrypt what pst_cipher_seal() made.
  *   tag  any other length than PST_TAG_LEN is PST_FORGED
  *   out  gets sealed.len bytes; wiped when the tag is wrong
  * Returns PST_OK, PST_FORGED (the tag is wrong), PST_INTERNAL.
  */
+PST_MUST_USE enum pst_err
+pst_cipher_unseal(struct pst_cipher *cipher,
+                  const uint8_t nonce[static PST_NONCE_LEN],
+                  struct pst_bytes aad, struct pst_bytes sealed,
+                  struct pst_bytes tag, uint8_t *out);
+
+/* The same two for a key of one message. */
+PST_MUST_USE enum pst_err
+pst_crypto_seal(const uint8_t key[static PST_KEY_LEN],
+                const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,
+                struct pst_bytes plain, uint8_t *out,
+                uint8_t tag[static PST_TAG_LEN]);
 PST_MUST_USE enum pst_err
 pst_crypto_open(const uint8_t key[static PST_KEY_LEN],
                 const uint8_t nonce[static PST_NONCE_LEN], struct pst_bytes aad,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/base64url.h"
+#include "crypto/cipher_cache.h"
 #include "crypto/crypto.h"
 #include "crypto/secret.h"
 
@@ -50,7 +51,8 @@ struct kept_keys {
 };
 
 struct pst_keyring {
-    struct kept_keys *kept; /* in secure memory, too; all else is constant */
+    struct kept_keys *kept;       /* in secure memory, too */
+    struct cipher_cache *ciphers; /* all else is constant */
     size_t count;
     size_t audience_len;
     char audience[PST_AUDIENCE_MAX];
@@ -227,7 +229,8 @@ pst_keyring_new(struct pst_keyring **out, struct pst_str secrets,
     }
     memset(ring, 0, sizeof(*ring));
     ring->kept = kept_keys_new();
-    if (!ring->kept) {
+    ring->ciphers = cipher_cache_new();
+    if (!ring->kept || !ring->ciphers) {
         *reason = "libgcrypt has no secure memory left";
         pst_keyring_free(&ring);
         return PST_NO_MEMORY;
@@ -248,6 +251,7 @@ pst_keyring_free(struct pst_keyring **ring)
 {
     if (!*ring)
         return;
+    cipher_cache_free(&(*ring)->ciphers);
     kept_keys_free((*ring)->kept);
     pst_crypto_wipe(*ring, sizeof(**ring));
     pst_crypto_secure_free(*ring);
@@ -348,6 +352,12 @@ pst_keyring_key(const struct pst_keyring *ring, const struct pst_kid *kid,
         *out = kept->key;
     pthread_mutex_unlock(&ring->kept->lock);
     return e;
+}
+
+struct cipher_cache *
+pst_keyring_ciphers(const struct pst_keyring *ring)
+{
+    return ring->ciphers;
 }
 
 void

@@ -7,8 +7,8 @@
  * token of one purpose cannot be used for another purpose, nor on another site,
  * and no key seals so many tokens that it comes near the limit of GCM's random
  * nonces (NIST SP 800-38D 8.3). A keyring does not change once it is made, so
- * threads share it; it keeps the keys that it derived, under a lock of its own,
- * until it is freed.
+ * threads share it; it keeps the keys that it derived, and ciphers for them,
+ * under locks of its own, until it is freed.
  */
 #ifndef POSTERN_CRYPTO_KEYRING_H
 #define POSTERN_CRYPTO_KEYRING_H
@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
+struct cipher_cache;
 struct pst_keyring;
 
 /* White space that separates secrets, for pst_str_next_token(). */
@@ -92,6 +93,9 @@ PST_MUST_USE enum pst_err pst_keyring_key(const struct pst_keyring *ring,
                                           enum pst_algorithm algorithm,
                                           enum pst_purpose purpose,
                                           struct pst_key *out);
+
+/* The ciphers of its keys (crypto/cipher_cache.h). */
+struct cipher_cache *pst_keyring_ciphers(const struct pst_keyring *ring);
 
 /* Write "<id>.<day>", the day without leading zeros. */
 void pst_kid_emit(struct pst_buf *buf, const struct pst_kid *kid);

@@ -11,29 +11,9 @@
 #include <string.h>
 
 #include "codec/base64url.h"
+#include "crypto/cipher_cache.h"
 #include "crypto/crypto.h"
-
-/* The header of a format, before and after the kid. */
-struct token_header_form {
-    struct pst_str before;
-    struct pst_str after;
-};
-
-#define SEALED_BEFORE "{\"alg\":\"dir\",\"enc\":\"A256GCM\",\"kid\":\""
-#define SEALED_AFTER "\"}"
-#define SIGNED_BEFORE "{\"alg\":\"HS256\",\"kid\":\""
-#define SIGNED_AFTER "\",\"typ\":\"JWT\"}"
-
-/* Bytes of a header, and of the encoded header, in either format. */
-#define HEADER_MAX 64
-#define HEADER_ENCODED_MAX 88
-
-static_assert(sizeof(SEALED_BEFORE SEALED_AFTER) + PST_KID_MAX <= HEADER_MAX &&
-                  sizeof(SIGNED_BEFORE SIGNED_AFTER) + PST_KID_MAX <=
-                      HEADER_MAX,
-              "a header fits");
-static_assert(HEADER_MAX * 4 / 3 + 2 <= HEADER_ENCODED_MAX,
-              "an encoded header fits");
+#include "crypto/token_parts.h"
 
 /* header..iv.ciphertext.tag, or header.payload.signature */
 #define SEALED_PARTS 5
@@ -54,38 +34,6 @@ static bool
 token_is_sealed(const struct pst_token_use *use)
 {
     return use->format == PST_TOKEN_SEALED;
-}
-
-static enum pst_algorithm
-token_algorithm(const struct pst_token_use *use)
-{
-    return token_is_sealed(use) ? PST_A256GCM : PST_HS256;
-}
-
-static struct token_header_form
-token_header_form(const struct pst_token_use *use)
-{
-    if (token_is_sealed(use))
-        return (struct token_header_form){PST_STR(SEALED_BEFORE),
-                                          PST_STR(SEALED_AFTER)};
-    return (struct token_header_form){PST_STR(SIGNED_BEFORE),
-                                      PST_STR(SIGNED_AFTER)};
-}
-
-/* Append the encoded header of a token with this kid. */
-static void
-token_emit_header(struct pst_buf *buf, const struct pst_token_use *use,
-                  const struct pst_kid *kid)
-{
-    const struct token_header_form form = token_header_form(use);
-    char storage[HEADER_MAX];
-    struct pst_buf header;
-
-    pst_buf_init(&header, storage, sizeof(storage));
-    pst_buf_add(&header, form.before);
-    pst_kid_emit(&header, kid);
-    pst_buf_add(&header, form.after);
-    pst_base64url_encode(buf, pst_str_bytes(pst_buf_str(&header)));
 }
 
 /*
@@ -112,8 +60,8 @@ token_encode_in_place(char *room, size_t room_len, size_t len)
 
 /* Append "..iv.ciphertext.tag". The header is in buf, from `start` on. */
 static enum pst_err
-token_seal(const struct pst_key *key, const uint8_t *nonce,
-           struct pst_str claims, struct pst_buf *buf, size_t start)
+token_encrypt(struct pst_cipher *cipher, const uint8_t *nonce,
+              struct pst_str claims, struct pst_buf *buf, size_t start)
 {
     const size_t header_len = pst_buf_str(buf).len - start;
     const size_t room_len = pst_base64url_length(claims.len);
@@ -130,7 +78,7 @@ token_seal(const struct pst_key *key, const uint8_t *nonce,
         return PST_OK; /* pst_buf_finish() returns the error */
     aad = pst_str_skip(pst_buf_str(buf), start);
     aad = pst_str_first(aad, header_len);
-    e = pst_crypto_seal(key->bytes, nonce, pst_str_bytes(aad),
+    e = pst_cipher_seal(cipher, nonce, pst_str_bytes(aad),
                         pst_str_bytes(claims),
                         (uint8_t *)room + (room_len - claims.len), tag);
     if (e)
@@ -143,8 +91,8 @@ token_seal(const struct pst_key *key, const uint8_t *nonce,
 
 /* Append ".payload.signature". The header is in buf, from `start` on. */
 static enum pst_err
-token_sign(const struct pst_key *key, struct pst_str claims,
-           struct pst_buf *buf, size_t start)
+token_add_signature(const struct pst_key *key, struct pst_str claims,
+                    struct pst_buf *buf, size_t start)
 {
     uint8_t mac[PST_HASH_LEN];
     struct pst_str input;
@@ -163,24 +111,34 @@ token_sign(const struct pst_key *key, struct pst_str claims,
 }
 
 static enum pst_err
-token_seal_or_sign(const struct pst_token_use *use, int64_t now,
-                   const uint8_t *nonce, struct pst_str claims,
-                   struct pst_buf *buf)
+token_seal(const struct pst_token_use *use, const struct pst_kid *kid,
+           const uint8_t *nonce, struct pst_str claims, struct pst_buf *buf)
 {
-    const struct pst_kid kid = pst_keyring_kid(use->ring, now);
     size_t start = pst_buf_str(buf).len;
-    struct pst_key key;
-    enum pst_err e;
+    struct pst_cipher *cipher;
+    enum pst_err e = cipher_acquire(use->ring, kid, use->purpose, &cipher);
 
-    if (claims.len > PST_CLAIMS_MAX)
-        return PST_TOO_LARGE;
-    e = pst_keyring_key(use->ring, &kid, token_algorithm(use), use->purpose,
-                        &key);
     if (e)
         return e;
-    token_emit_header(buf, use, &kid);
-    e = token_is_sealed(use) ? token_seal(&key, nonce, claims, buf, start)
-                             : token_sign(&key, claims, buf, start);
+    token_emit_header(buf, use->format, kid);
+    e = token_encrypt(cipher, nonce, claims, buf, start);
+    cipher_release(use->ring, kid, use->purpose, cipher);
+    return e;
+}
+
+static enum pst_err
+token_sign(const struct pst_token_use *use, const struct pst_kid *kid,
+           struct pst_str claims, struct pst_buf *buf)
+{
+    size_t start = pst_buf_str(buf).len;
+    struct pst_key key;
+    enum pst_err e =
+        pst_keyring_key(use->ring, kid, PST_HS256, use->purpose, &key);
+
+    if (e)
+        return e;
+    token_emit_header(buf, use->format, kid);
+    e = token_add_signature(&key, claims, buf, start);
     pst_crypto_wipe(&key, sizeof(key));
     return e;
 }
@@ -190,11 +148,17 @@ pst_token_seal(const struct pst_token_use *use, int64_t now,
                const uint8_t nonce[static PST_NONCE_LEN], struct pst_str claims,
                struct pst_buf *buf)
 {
+    const struct pst_kid kid = pst_keyring_kid(use->ring, now);
     struct pst_str whole;
     enum pst_err e;
 
     PST_REQUIRE(claims.len > 0);
-    e = token_seal_or_sign(use, now, nonce, claims, buf);
+    if (claims.len > PST_CLAIMS_MAX)
+        e = PST_TOO_LARGE;
+    else if (token_is_sealed(use))
+        e = token_seal(use, &kid, nonce, claims, buf);
+    else
+        e = token_sign(use, &kid, claims, buf);
     if (e)
         pst_buf_set_error(buf, e);
     return pst_buf_finish(buf, &whole);
@@ -219,60 +183,13 @@ token_split(const struct pst_token_use *use, struct pst_str token,
     return count == want ? PST_OK : PST_FORGED;
 }
 
-/* Decode a part. All that can be wrong with it is PST_FORGED. */
-static enum pst_err
-token_decode_part(struct pst_arena *arena, struct pst_str part,
-                  struct pst_bytes *out)
-{
-    enum pst_err e = pst_base64url_decode(arena, part, out);
-
-    return e == PST_MALFORMED ? PST_FORGED : e;
-}
-
-/*
- * Parse the kid of an encoded header. Every header is refused but the one that
- * we write for this kid: so a token cannot choose its algorithm.
- */
-static enum pst_err
-token_parse_header(const struct pst_token_use *use, struct pst_arena *arena,
-                   struct pst_str encoded, struct pst_kid *kid)
-{
-    const struct token_header_form form = token_header_form(use);
-    char storage[HEADER_ENCODED_MAX];
-    struct pst_buf rebuilt;
-    struct pst_kid found;
-    struct pst_bytes bytes;
-    struct pst_str header;
-    enum pst_err e;
-
-    if (encoded.len > HEADER_ENCODED_MAX)
-        return PST_FORGED;
-    e = token_decode_part(arena, encoded, &bytes);
-    if (e)
-        return e;
-    header = pst_str_from_bytes(bytes);
-    if (header.len < form.before.len + form.after.len ||
-        !pst_str_starts(header, form.before) ||
-        !pst_str_ends(header, form.after))
-        return PST_FORGED;
-    header = pst_str_skip(header, form.before.len);
-    header = pst_str_first(header, header.len - form.after.len);
-    e = pst_kid_parse(header, &found);
-    if (e)
-        return e;
-    pst_buf_init(&rebuilt, storage, sizeof(storage));
-    token_emit_header(&rebuilt, use, &found);
-    if (!pst_str_equal(encoded, pst_buf_str(&rebuilt)))
-        return PST_FORGED;
-    *kid = found;
-    return PST_OK;
-}
-
 /* Verify and decrypt: RFC 7516 5.2, steps 10 to 17. */
 static enum pst_err
-token_decrypt(const struct pst_key *key, struct pst_arena *arena,
-              const struct parts *parts, struct pst_str *claims)
+token_decrypt(const struct pst_token_use *use, struct pst_arena *arena,
+              const struct parts *parts, const struct pst_kid *kid,
+              struct pst_str *claims)
 {
+    struct pst_cipher *cipher;
     struct pst_bytes iv, ciphertext, tag;
     uint8_t *plain;
     enum pst_err e;
@@ -292,62 +209,65 @@ token_decrypt(const struct pst_key *key, struct pst_arena *arena,
     plain = pst_arena_alloc(arena, ciphertext.len);
     if (!plain)
         return PST_NO_MEMORY;
-    e = pst_crypto_open(key->bytes, iv.ptr,
-                        pst_str_bytes(parts->at[PART_HEADER]), ciphertext, tag,
-                        plain);
+    e = cipher_acquire(use->ring, kid, use->purpose, &cipher);
+    if (e)
+        return e;
+    e = pst_cipher_unseal(cipher, iv.ptr, pst_str_bytes(parts->at[PART_HEADER]),
+                          ciphertext, tag, plain);
+    cipher_release(use->ring, kid, use->purpose, cipher);
     if (e)
         return e;
     *claims = pst_str_from_bytes((struct pst_bytes){plain, ciphertext.len});
     return PST_OK;
 }
 
+/* Verify the signature of a token with its key: RFC 7515 5.2, step 8. */
+static enum pst_err
+token_check_signature(const struct pst_token_use *use,
+                      const struct pst_kid *kid, struct pst_str input,
+                      struct pst_bytes signature)
+{
+    uint8_t mac[PST_HASH_LEN];
+    struct pst_key key;
+    enum pst_err e =
+        pst_keyring_key(use->ring, kid, PST_HS256, use->purpose, &key);
+
+    if (e)
+        return e;
+    e = pst_crypto_hmac((struct pst_bytes){key.bytes, sizeof(key.bytes)},
+                        pst_str_bytes(input), mac);
+    pst_crypto_wipe(&key, sizeof(key));
+    if (e)
+        return e;
+    return pst_crypto_equal(signature, (struct pst_bytes){mac, sizeof(mac)})
+               ? PST_OK
+               : PST_FORGED;
+}
+
 /* Verify, then decode: RFC 7515 5.2, steps 7 and 8. */
 static enum pst_err
-token_verify(const struct pst_key *key, struct pst_arena *arena,
-             const struct parts *parts, struct pst_str *claims)
+token_verify(const struct pst_token_use *use, struct pst_arena *arena,
+             const struct parts *parts, const struct pst_kid *kid,
+             struct pst_str *claims)
 {
     const struct pst_str payload = parts->at[PART_PAYLOAD];
     struct pst_str input = parts->at[PART_HEADER];
     struct pst_bytes bytes;
     struct pst_bytes signature;
-    uint8_t mac[PST_HASH_LEN];
     enum pst_err e;
 
     input.len += 1 + payload.len; /* header and payload are adjacent */
     e = token_decode_part(arena, parts->at[PART_SIGNATURE], &signature);
-    if (e)
-        return e;
-    e = pst_crypto_hmac((struct pst_bytes){key->bytes, sizeof(key->bytes)},
-                        pst_str_bytes(input), mac);
-    if (e)
-        return e;
-    if (!pst_crypto_equal(signature, (struct pst_bytes){mac, sizeof(mac)}))
-        return PST_FORGED;
-    e = token_decode_part(arena, payload, &bytes);
+    if (!e)
+        e = token_check_signature(use, kid, input, signature);
+    if (!e)
+        e = token_decode_part(arena, payload, &bytes);
     if (e)
         return e;
     if (bytes.len == 0 || bytes.len > PST_CLAIMS_MAX)
         return PST_FORGED;
     *claims = pst_str_from_bytes(bytes);
     return PST_OK;
-}
-
-/*
- * Check the header and derive the key.
- *   key  set on PST_OK; the caller wipes it
- */
-static enum pst_err
-token_find_key(const struct pst_token_use *use, struct pst_arena *arena,
-               const struct parts *parts, struct pst_kid *kid,
-               struct pst_key *key)
-{
-    enum pst_err e =
-        token_parse_header(use, arena, parts->at[PART_HEADER], kid);
-
-    if (e)
-        return e;
-    return pst_keyring_key(use->ring, kid, token_algorithm(use), use->purpose,
-                           key);
 }
 
 enum pst_err
@@ -357,17 +277,15 @@ pst_token_open(const struct pst_token_use *use, struct pst_arena *arena,
 {
     struct parts parts;
     struct pst_kid found;
-    struct pst_key key;
     enum pst_err e = token_split(use, token, &parts);
 
+    if (!e)
+        e = token_parse_header(use->format, arena, parts.at[PART_HEADER],
+                               &found);
     if (e)
         return e;
-    e = token_find_key(use, arena, &parts, &found, &key);
-    if (e)
-        return e;
-    e = token_is_sealed(use) ? token_decrypt(&key, arena, &parts, claims)
-                             : token_verify(&key, arena, &parts, claims);
-    pst_crypto_wipe(&key, sizeof(key));
+    e = token_is_sealed(use) ? token_decrypt(use, arena, &parts, &found, claims)
+                             : token_verify(use, arena, &parts, &found, claims);
     if (!e && kid)
         *kid = found;
     return e;
@@ -385,7 +303,11 @@ pst_token_jwk(const struct pst_token_use *use, struct pst_arena *arena,
 
     if (e)
         return e;
-    e = token_find_key(use, arena, &parts, &kid, &key);
+    e = token_parse_header(use->format, arena, parts.at[PART_HEADER], &kid);
+    if (!e)
+        e = pst_keyring_key(use->ring, &kid,
+                            token_is_sealed(use) ? PST_A256GCM : PST_HS256,
+                            use->purpose, &key);
     if (e)
         return e;
     pst_buf_add_string(buf, "{\"kty\":\"oct\",\"alg\":\"");

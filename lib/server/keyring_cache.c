@@ -195,37 +195,40 @@ keyring_cache_check_file(void *argument)
     keyring_cache_end_check(cache);
 }
 
-/* Is it this request that has to check the file? */
+/* Must this request check the file? Under the lock. */
 static bool
 keyring_cache_begin_check(struct keyring_cache *cache, int64_t now)
 {
-    bool is_due;
-
-    if (!cache->config->secret_file)
+    if (!cache->config->secret_file || now == cache->checked_at ||
+        cache->is_checking)
         return false;
-    pthread_mutex_lock(&cache->lock);
-    is_due = now != cache->checked_at && !cache->is_checking;
-    if (is_due) {
-        cache->checked_at = now;
-        cache->is_checking = true;
-    }
-    pthread_mutex_unlock(&cache->lock);
-    return is_due;
+    cache->checked_at = now;
+    cache->is_checking = true;
+    return true;
+}
+
+static void
+keyring_cache_run_check(struct keyring_cache *cache)
+{
+    const struct keyring_cache_runner *runner = cache->runner;
+
+    if (!runner)
+        keyring_cache_check_file(cache);
+    else if (!runner->run(runner->context, keyring_cache_check_file, cache))
+        keyring_cache_end_check(cache);
 }
 
 struct keyring_cache_entry *
 keyring_cache_acquire(struct keyring_cache *cache, int64_t now)
 {
-    const struct keyring_cache_runner *runner = cache->runner;
     struct keyring_cache_entry *entry;
 
-    if (keyring_cache_begin_check(cache, now)) {
-        if (!runner)
-            keyring_cache_check_file(cache);
-        else if (!runner->run(runner->context, keyring_cache_check_file, cache))
-            keyring_cache_end_check(cache);
-    }
     pthread_mutex_lock(&cache->lock);
+    if (keyring_cache_begin_check(cache, now)) {
+        pthread_mutex_unlock(&cache->lock);
+        keyring_cache_run_check(cache);
+        pthread_mutex_lock(&cache->lock);
+    }
     entry = cache->current;
     entry->users++;
     pthread_mutex_unlock(&cache->lock);

@@ -63,7 +63,7 @@ log_reopen(struct log *log)
     return !log->path || log_output_reopen(&log->output, log->path);
 }
 
-static bool
+bool
 log_is_level_enabled(const struct log *log, enum log_level level)
 {
     return log && level <= log->level;

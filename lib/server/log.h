@@ -32,10 +32,15 @@ struct log_field {
     ((struct log_field){              \
         .name = (field_name), .number = (value), .is_number = true})
 
-/* log_write() with the fields as arguments; at least one. */
-#define LOG_EVENT(log, level, event, ...)                                 \
-    log_write(log, level, event, (const struct log_field[]){__VA_ARGS__}, \
-              PST_COUNT(((const struct log_field[]){__VA_ARGS__})))
+/* log_write() with the fields as arguments; at least one. They are evaluated
+ * only if the line is written. */
+#define LOG_EVENT(log, level, event, ...)                                    \
+    do {                                                                     \
+        if (log_is_level_enabled(log, level))                                \
+            log_write(log, level, event,                                     \
+                      (const struct log_field[]){__VA_ARGS__},               \
+                      PST_COUNT(((const struct log_field[]){__VA_ARGS__}))); \
+    } while (0)
 
 struct log;
 
@@ -60,6 +65,9 @@ PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
 PST_MUST_USE bool log_reopen(struct log *log);
 
 void log_close(struct log **log);
+
+/* Are lines of this level written? False if log is NULL. */
+bool log_is_level_enabled(const struct log *log, enum log_level level);
 
 /*
  * Write one line: time (RFC 3339, UTC), level, program, pid, event, then the

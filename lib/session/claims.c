@@ -51,6 +51,7 @@ static const struct claim_rule {
 /* The values of claims, as slices of their text; an absent one is empty. */
 struct claim_values {
     struct pst_str of[CLAIM_COUNT];
+    int64_t integer[CLAIM_COUNT]; /* of those that are; 0 if absent */
 };
 
 /* The only value of "known". Other identities follow from "sub". */
@@ -132,36 +133,37 @@ claims_find_rule(struct pst_str raw_name, enum claim guess)
     return claim;
 }
 
-/* -0 is not a number that we write. */
+/* Is a value of its claim's kind? -0 is not a number that we write. */
 static bool
-claims_has_kind(struct pst_str value, enum pst_json_kind kind)
+claims_set(struct claim_values *values, enum claim claim, struct pst_str value)
 {
-    return kind == PST_JSON_ABSENT || (pst_json_slice_kind(value) == kind &&
-                                       !pst_str_equal(value, PST_STR("-0")));
+    enum pst_json_kind kind = claim_rules[claim].kind;
+
+    values->of[claim] = value;
+    if (kind == PST_JSON_INTEGER)
+        return !pst_str_equal(value, PST_STR("-0")) &&
+               pst_json_slice_integer(value, &values->integer[claim]) == PST_OK;
+    return kind == PST_JSON_ABSENT || pst_json_slice_kind(value) == kind;
 }
 
 /*
- * Split the text into its members: every required claim is there, each is of
+ * Sort the members by their claims: every required claim is there, each is of
  * its kind, and there is no other. The check of the text has refused
  * duplicates.
  */
 static bool
-claims_split(struct pst_str text, struct claim_values *out)
+claims_sort(const struct pst_json_split *split, struct claim_values *out)
 {
     enum claim guess = 0;
-    struct pst_str name;
-    struct pst_str value;
 
-    *out = (struct claim_values){{PST_STR_NONE}};
-    if (pst_json_slice_kind(text) != PST_JSON_OBJECT)
+    *out = (struct claim_values){{PST_STR_NONE}, {0}};
+    if (split->count > split->size)
         return false;
-    while (pst_json_slice_next_member(&text, &name, &value)) {
-        enum claim claim = claims_find_rule(name, guess);
+    for (size_t i = 0; i < split->count; i++) {
+        enum claim claim = claims_find_rule(split->at[i].name, guess);
 
-        if (claim == CLAIM_COUNT ||
-            !claims_has_kind(value, claim_rules[claim].kind))
+        if (claim == CLAIM_COUNT || !claims_set(out, claim, split->at[i].value))
             return false;
-        out->of[claim] = value;
         guess = claim + 1;
     }
     for (size_t i = 0; i < CLAIM_COUNT; i++) {
@@ -265,16 +267,10 @@ claims_parse_sid(struct pst_arena *arena, struct pst_str value,
 static enum pst_err
 claims_parse_times(const struct claim_values *values, struct pst_session *out)
 {
-    enum pst_err e = pst_json_slice_integer(values->of[CLAIM_IAT], &out->iat);
-
-    if (!e)
-        e = pst_json_slice_integer(values->of[CLAIM_EXP], &out->exp);
-    if (!e)
-        e = pst_json_slice_integer(values->of[CLAIM_SEEN], &out->seen);
-    if (!e && !pst_str_is_absent(values->of[CLAIM_ASKED]))
-        e = pst_json_slice_integer(values->of[CLAIM_ASKED], &out->asked);
-    if (e)
-        return e;
+    out->iat = values->integer[CLAIM_IAT];
+    out->exp = values->integer[CLAIM_EXP];
+    out->seen = values->integer[CLAIM_SEEN];
+    out->asked = values->integer[CLAIM_ASKED];
     if (out->iat < 0 || out->seen < 0 || out->exp <= out->iat || out->asked < 0)
         return PST_FORGED;
     return PST_OK;
@@ -319,21 +315,18 @@ static enum pst_err
 claims_parse(struct pst_arena *arena, struct pst_str claims,
              struct pst_session *out)
 {
+    struct pst_json_split_member storage[CLAIM_COUNT];
+    struct pst_json_split split = {.at = storage, .size = CLAIM_COUNT};
     struct claim_values values;
     struct pst_json_error error;
-    struct pst_str text;
-    int64_t version = 0;
-    enum pst_err e = pst_json_check_parsable(arena, claims, &text, &error);
+    enum pst_err e = pst_json_check_object(arena, claims, &split, &error);
 
     if (e)
         return e;
-    if (!claims_split(text, &values))
+    if (!claims_sort(&split, &values) ||
+        values.integer[CLAIM_VERSION] != PST_SESSION_VERSION)
         return PST_FORGED;
-    e = pst_json_slice_integer(values.of[CLAIM_VERSION], &version);
-    if (!e && version != PST_SESSION_VERSION)
-        e = PST_FORGED;
-    if (!e)
-        e = claims_parse_sid(arena, values.of[CLAIM_SID], out->sid);
+    e = claims_parse_sid(arena, values.of[CLAIM_SID], out->sid);
     if (!e)
         e = claims_parse_times(&values, out);
     if (!e)

@@ -491,6 +491,61 @@ test_nested_names(void **state)
     assert_int_equal(error.at, len + 3);
 }
 
+/* Only members of the outermost object are split off, as they are spelled. */
+static void
+test_split(void **state)
+{
+    static const struct {
+        struct pst_str in;
+        enum pst_err e;
+        size_t count;
+        const char *names[3];
+        const char *values[3];
+    } texts[] = {
+        {T("{}"), PST_OK, 0, {NULL}, {NULL}},
+        {T(" {\"a\" : 1 } "), PST_OK, 1, {"a"}, {"1"}},
+        {T("{\"a\":-0,\n\"\\u0062\":\t\"\\n\" ,\"\":null}"),
+         PST_OK,
+         3,
+         {"a", "\\u0062", ""},
+         {"-0", "\"\\n\"", "null"}},
+        {T("{\"a\":{\"x\":{},\"y\":[{\"z\":1}]} ,\"b\":[ [{}] ],\"c\":{}}"),
+         PST_OK,
+         3,
+         {"a", "b", "c"},
+         {"{\"x\":{},\"y\":[{\"z\":1}]}", "[ [{}] ]", "{}"}},
+        {T("{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5}"),
+         PST_OK,
+         5,
+         {"a", "b", "c"},
+         {"1", "2", "3"}},
+        {T("[{\"a\":1},2,3]"), PST_OK, 0, {NULL}, {NULL}},
+        {T("\"text\""), PST_OK, 0, {NULL}, {NULL}},
+        {T("{\"a\":1,\"a\":2}"), PST_DUPLICATE, 0, {NULL}, {NULL}},
+        {T("{\"a\":1}}"), PST_MALFORMED, 0, {NULL}, {NULL}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(texts); i++) {
+        struct pst_json_split_member at[3] = {{{NULL, 0}, {NULL, 0}}};
+        struct pst_json_split split = {.at = at, .size = PST_COUNT(at)};
+        struct pst_json_error error;
+
+        if (pst_json_check_object(arena, texts[i].in, &split, &error) !=
+            texts[i].e)
+            fail_msg("text %zu", i);
+        if (texts[i].e)
+            continue;
+        assert_int_equal(split.count, texts[i].count);
+        for (size_t k = 0; k < split.count && k < split.size; k++) {
+            if (!pst_str_equal(at[k].name, pst_str_from(texts[i].names[k])) ||
+                !pst_str_equal(at[k].value, pst_str_from(texts[i].values[k])))
+                fail_msg("text %zu: %.*s is %.*s", i, (int)at[k].name.len,
+                         at[k].name.ptr, (int)at[k].value.len, at[k].value.ptr);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -509,6 +564,7 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nested_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_split, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("json_check", tests, NULL, NULL);

@@ -66,6 +66,11 @@ test_rows(void **state)
         {"\"a\\u0062\"\"\\u0061c\"", false, 0},
         {"\"/\"\"\\/\"", true, 4},
         {"\"b\"\"a\"\"c\"\"a\"", true, 10},
+        {"\"Aa\"\"BB\"", false, 0}, /* equal quick hashes */
+        {"\"0123456789abcde\\u0066\"\"0123456789abcdef\"", true, 24},
+        {"\"0123456789abcdef\"\"0123456789abcde\\u0066\"", true, 19},
+        {"\"0123456789abcdefg\"\"0123456789abcdef\\u0067\"", true, 20},
+        {"\"0123456789abcdefg\"\"0123456789abcdef\\u0068\"", false, 0},
     };
 
     (void)state;
@@ -135,6 +140,25 @@ test_grow(void **state)
     assert_true(n > 2);
 }
 
+/* A name is equal to one that was there when there were few. */
+static void
+test_equal_after_growth(void **state)
+{
+    static char storage[20 * 2 * PST_JSON_NAMES_INLINE];
+    struct pst_str text = {storage, 0};
+    struct pst_json_names names;
+    size_t at = 0;
+
+    (void)state;
+    for (size_t i = 0; i < (size_t)2 * PST_JSON_NAMES_INLINE; i++)
+        text.len += (size_t)snprintf(storage + text.len, 20, "\"x%zu\":0,", i);
+    text.len += (size_t)snprintf(storage + text.len, 20, "\"\\u00785\":0");
+    pst_json_names_init(&names, arena, text);
+    assert_int_equal(add_names(&names, text), PST_OK);
+    assert_true(pst_json_names_close(&names, 0, &at));
+    assert_int_equal(at, text.len - 10);
+}
+
 #define MANY 3000
 
 /* Many names whose hashes are equal, or differ in one byte only. */
@@ -176,6 +200,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_equal_hashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_grow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_equal_after_growth, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests_name("json_names", tests, NULL, NULL);

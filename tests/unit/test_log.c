@@ -222,13 +222,15 @@ static void
 levels_filter(void **state)
 {
     struct fixture f;
+    int evaluated = 0;
 
     (void)state;
     fixture_open(&f, LOG_LOGFMT, LEVEL_WARNING);
     LOG_EVENT(f.log, LEVEL_DEBUG, "no", LOG_NUMBER("n", 1));
-    LOG_EVENT(f.log, LEVEL_INFO, "no", LOG_NUMBER("n", 1));
-    LOG_EVENT(f.log, LEVEL_WARNING, "yes", LOG_NUMBER("n", 1));
-    LOG_EVENT(f.log, LEVEL_ERROR, "yes", LOG_NUMBER("n", 1));
+    LOG_EVENT(f.log, LEVEL_INFO, "no", LOG_NUMBER("n", ++evaluated));
+    LOG_EVENT(f.log, LEVEL_WARNING, "yes", LOG_NUMBER("n", ++evaluated));
+    LOG_EVENT(f.log, LEVEL_ERROR, "yes", LOG_NUMBER("n", ++evaluated));
+    assert_int_equal(evaluated, 2);
     fixture_read(&f);
     assert_int_equal(count_lines(&f), 2);
     assert_null(strstr(f.written, "event=no"));
