@@ -15,8 +15,8 @@ from gateway import COOKIE
 
 FORGED = [(name, "Bearer forged") for name in (
     "Authorization", "X-Session-Authorization", "X_Session_Authorization",
-    "X-Session-User", "X-Session-Subject",
-    "X-Session-Name", "Remote-User")]
+    "X-Session-User", "X-Session-Subject", "X-Session_Subject",
+    "X_Session-Subject", "X-Session-Name", "Remote-User", "Remote_User")]
 
 
 class Api:
