@@ -45,6 +45,9 @@ read_streamed_body(void *context, char *out, size_t size, size_t *len)
     }
     e = forwarding->outgoing->read(forwarding->outgoing->context, out, size,
                                    len);
+    /* A slow upload takes effect with its last bytes. */
+    if (!e)
+        e = session_order_check(forwarding->ctx, forwarding->req);
     forwarding->is_own_failure = e != PST_OK;
     return e;
 }

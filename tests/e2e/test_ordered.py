@@ -439,6 +439,26 @@ def test_an_upload_takes_its_turn(scripted, start):
     assert [request.name for request in backend.requests[1:]] == ["slow", "upload"]
 
 
+def test_an_upload_ends_when_its_lease_is_lost(scripted, start, store, redis):
+    """Redis lost its data in a fail-over: somebody else has the order now."""
+    if not store:
+        pytest.skip("the locks of a machine cannot be lost")
+    backend = scripted()
+    _, path = start(backend)
+    cookie = log_in(path, "mine@b.example")
+    size = 200000
+    with fcgi.Connection(path) as upload:
+        upload.start({**multipart_params(size),
+                      "HTTP_COOKIE": f"{COOKIE}={cookie}"})
+        upload.feed(multipart_head() + bytes(size // 2), end=False)
+        holds(backend, "upload")
+        redis.command("FLUSHALL")
+        time.sleep(LEASE)
+        upload.feed(bytes(size // 2) + MULTIPART_END)
+        answer = upload.answer()
+    assert answer.status == 503 and code_of(answer) == "OVERLOADED"
+
+
 class TwoOfLighttpd(servers.Lighttpd):
     """Two processes of each program."""
 
