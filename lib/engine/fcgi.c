@@ -342,7 +342,7 @@ fcgi_serve_connection(const struct fcgi_service *service,
     int error = 0;
 
     do {
-        connection->head_deadline = clock_ms() + HEAD_TIMEOUT_MS;
+        connection->head_deadline = wait_now() + HEAD_TIMEOUT_MS;
         connection->is_aborted = false;
         loop_restore(loop_current(), connection->descriptor);
         error = fcgi_connection_fill(connection);

@@ -106,7 +106,7 @@ connection_receive(struct fcgi_connection *connection)
 {
     struct fcgi_input *input = connection->input;
     bool is_body = connection->head_deadline == 0;
-    int64_t begun = is_body ? clock_ms() : 0;
+    int64_t begun = is_body ? wait_now() : 0;
     struct wait_limit limit = {.deadline = connection->head_deadline,
                                .client = -1};
     int error;
@@ -117,7 +117,7 @@ connection_receive(struct fcgi_connection *connection)
         wait_read(connection->descriptor, input->bytes + FCGI_FILTER_RESERVE,
                   READ_SIZE, &limit, &input->rest_len);
     if (is_body)
-        connection->body_wait_ms -= clock_ms() - begun;
+        connection->body_wait_ms -= wait_now() - begun;
     if (error)
         return error;
     input->rest = input->bytes + FCGI_FILTER_RESERVE;
@@ -216,7 +216,7 @@ static int
 connection_write_rest(const struct fcgi_connection *connection, char *bytes,
                       size_t len)
 {
-    const struct wait_limit limit = {.deadline = clock_ms() + WRITE_TIMEOUT_MS,
+    const struct wait_limit limit = {.deadline = wait_now() + WRITE_TIMEOUT_MS,
                                      .client = -1};
     struct iovec piece = {bytes, len};
 

@@ -194,7 +194,14 @@ loop_handle_event(struct loop *loop, const struct epoll_event *event)
         slot->watch->on_event(slot->watch, event->events);
 }
 
-/* Milliseconds that epoll_wait(2) may wait. */
+int64_t
+loop_now(const struct loop *loop)
+{
+    return loop->now != 0 ? loop->now : clock_ms();
+}
+
+/* Milliseconds that epoll_wait(2) may wait: more than are left by as long as
+ * this turn took. */
 static int
 loop_timeout(const struct loop *loop)
 {
@@ -205,7 +212,7 @@ loop_timeout(const struct loop *loop)
         return 0;
     if (first == INT64_MAX)
         return -1;
-    left = first - clock_ms();
+    left = first - loop_now(loop);
     if (left < 0)
         return 0;
     return left > INT_MAX ? INT_MAX : (int)left;
@@ -221,12 +228,13 @@ loop_run(struct loop *loop)
         int count =
             epoll_wait(loop->epoll, events, EVENTS_MAX, loop_timeout(loop));
 
+        loop->now = clock_ms();
         for (int i = 0; i < count; i++)
             loop_handle_event(loop, &events[i]);
         loop_run_woken(loop);
-        if (timers_first(&loop->timers) != INT64_MAX)
-            timers_run(&loop->timers, clock_ms());
+        timers_run(&loop->timers, loop->now);
     }
+    loop->now = 0;
 }
 
 void

@@ -41,6 +41,10 @@ struct loop *loop_current(void);
 /* Run until loop_stop(). */
 void loop_run(struct loop *loop);
 
+/* What clock_ms() was when the descriptors that are handled now were found
+ * ready. Outside of loop_run(): what it is. */
+int64_t loop_now(const struct loop *loop);
+
 /* Let loop_run() return. In the loop's thread. */
 void loop_stop(struct loop *loop);
 

@@ -41,6 +41,7 @@ struct loop {
     int epoll;
     int event; /* an eventfd: tasks have come from other threads */
     bool is_stopping;
+    int64_t now; /* clock_ms() when this turn began; 0: it does not run */
     struct slot *slots;
     size_t slot_count;
     struct timers timers;

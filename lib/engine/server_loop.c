@@ -113,7 +113,7 @@ server_loop_add(struct server_loop *loop, int descriptor)
     connection->descriptor = descriptor;
     connection->owner = loop;
     connection->is_new = true;
-    connection->opened_at = clock_ms();
+    connection->opened_at = wait_now();
     connection->watch = (struct loop_watch){.on_event = on_connection_event,
                                             .owner = connection};
     if (!loop_watch(loop->loop, descriptor, &connection->watch,

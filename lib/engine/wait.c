@@ -13,6 +13,14 @@
 #include "base/clock.h"
 #include "engine/loop.h"
 
+int64_t
+wait_now(void)
+{
+    const struct loop *loop = loop_current();
+
+    return loop ? loop_now(loop) : clock_ms();
+}
+
 /* Milliseconds for poll(2): -1 for no deadline. */
 static int
 wait_ms_left(int64_t deadline)

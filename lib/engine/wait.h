@@ -16,6 +16,10 @@
 
 #define WAIT_NO_DEADLINE INT64_MAX
 
+/* The time for a deadline. In a loop, it is the same for all that happened
+ * since the loop last waited: loop_now(). Elsewhere it is clock_ms(). */
+int64_t wait_now(void);
+
 /* What ends a wait early. */
 struct wait_limit {
     int64_t deadline; /* of clock_ms(); WAIT_NO_DEADLINE: none */

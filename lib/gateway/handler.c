@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "engine/wait.h"
 #include "gateway/client_address.h"
 #include "gateway/cors.h"
 #include "gateway/page.h"
@@ -96,7 +97,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
             const struct request_input *input, const struct response_sink *sink,
             handler_fn *handler)
 {
-    struct meter meter = {.sink = sink, .begun_ms = clock_ms()};
+    struct meter meter = {.sink = sink, .begun_ms = wait_now()};
     const struct response_sink metered = {meter_write, meter_flush, &meter,
                                           meter_finish};
     uint8_t random[REQUEST_RANDOM_LEN] = {0};

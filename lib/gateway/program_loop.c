@@ -9,9 +9,9 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "engine/loop.h"
+#include "engine/wait.h"
 #include "gateway/handler.h"
 #include "server/random_block.h"
 
@@ -112,7 +112,7 @@ program_loop_free_workspaces(struct program_loop *loop, size_t count)
 static void
 program_loop_set_tidy(struct program_loop *loop)
 {
-    loop_set_timer(loop_current(), &loop->tidy, clock_ms() + TIDY_MS);
+    loop_set_timer(loop_current(), &loop->tidy, wait_now() + TIDY_MS);
 }
 
 /*

@@ -5,7 +5,6 @@
  */
 #include "upstream/plain_client.h"
 
-#include "base/clock.h"
 #include "upstream/plain_connect.h"
 #include "upstream/plain_exchange.h"
 #include "upstream/plain_request.h"
@@ -79,7 +78,7 @@ run_attempt(struct plain_client *client, struct plain_exchange *x)
     if (!e)
         e = plain_receive(x);
     if (!e && is_whole && is_connection_good(x)) {
-        connection_pool_keep(&client->pool, x->connection, clock_ms());
+        connection_pool_keep(&client->pool, x->connection, wait_now());
         x->connection = NULL;
     }
     return e;
@@ -125,7 +124,7 @@ plain_client_run(struct plain_client *client, struct pst_arena *arena,
         .exchange = exchange,
         .arena = arena,
         .error = error,
-        .now = clock_ms(),
+        .now = wait_now(),
         .total_deadline = WAIT_NO_DEADLINE,
         .limit = {.client = exchange->client},
         .pool = &client->pool,

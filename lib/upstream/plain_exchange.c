@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
-
 static int64_t
 get_phase_timeout(const struct plain_exchange *x)
 {
@@ -43,7 +41,7 @@ void
 plain_begin_phase(struct plain_exchange *x, enum plain_phase phase)
 {
     x->phase = phase;
-    x->now = clock_ms();
+    x->now = wait_now();
     x->limit.deadline = x->now + get_phase_timeout(x);
     if (x->total_deadline < x->limit.deadline)
         x->limit.deadline = x->total_deadline;
@@ -52,14 +50,14 @@ plain_begin_phase(struct plain_exchange *x, enum plain_phase phase)
 int64_t
 plain_callback_begin(const struct plain_exchange *x)
 {
-    return x->total_deadline == WAIT_NO_DEADLINE ? 0 : clock_ms();
+    return x->total_deadline == WAIT_NO_DEADLINE ? 0 : wait_now();
 }
 
 void
 plain_callback_end(struct plain_exchange *x, int64_t begun)
 {
     if (x->total_deadline != WAIT_NO_DEADLINE)
-        x->total_deadline += clock_ms() - begun;
+        x->total_deadline += wait_now() - begun;
 }
 
 enum pst_err

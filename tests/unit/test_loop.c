@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "engine/loop.h"
+#include "engine/wait.h"
 #include "fake_clock.h"
 #include "fake_wait.h"
 
@@ -122,6 +123,41 @@ test_current(void **state)
     assert_null(loop_current());
     assert_int_equal(loop_new(&loop), PST_OK);
     assert_ptr_equal(loop_current(), loop);
+}
+
+static int64_t noted[3];
+
+static void
+note_turn(struct loop_watch *watch, uint32_t events)
+{
+    (void)watch;
+    (void)events;
+    noted[0] = wait_now();
+    fake_clock_advance(70);
+    noted[1] = wait_now();
+    noted[2] = clock_ms();
+    loop_stop(loop);
+}
+
+/* The time of a turn does not change in it. Outside of the loop, and in the
+ * next turn, it is that of the clock. */
+static void
+test_now(void **state)
+{
+    int64_t begun = clock_ms();
+
+    (void)state;
+    assert_int_equal(wait_now(), begun);
+    watch(0, note_turn, EPOLLIN | EPOLLET);
+    send_byte(0);
+    loop_run(loop);
+    assert_int_equal(noted[0], begun);
+    assert_int_equal(noted[1], begun);
+    assert_int_equal(noted[2], begun + 70);
+    assert_int_equal(wait_now(), begun + 70);
+    send_byte(0);
+    loop_run(loop);
+    assert_int_equal(noted[1], begun + 70);
 }
 
 /* An edge: the watch is called once for each arrival, and not again for bytes
@@ -420,6 +456,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(test_current),
+        LOOP_TEST(test_now),
         LOOP_TEST(test_watch_edges),
         LOOP_TEST(test_watch_levels),
         LOOP_TEST(test_what_cannot_be_watched),
