@@ -238,6 +238,11 @@ class Bench:
                                       + self.read_log()[-3000:])
                 time.sleep(0.02)
 
+    def _wait_for_server(self, server):
+        """Until it listens at every port: it begins with one after the other."""
+        self._wait_for(server, *(self._at(name) for name, row in
+                                 TARGETS.items() if row[0] == server))
+
     def environment(self, store, path="/graphql", level="warning"):
         """The servers write no access log either."""
         return {"PATH": PATH, "COOKIE_SESSION_SECRET": self.secret,
@@ -267,16 +272,16 @@ class Bench:
             self._wait_for("floor", (socket.AF_UNIX, path))
         self._spawn("nginx", configurations.write_nginx(self.folder, self.ports,
                                                  self.user))
-        self._wait_for("nginx", self._at("nginx"))
+        self._wait_for_server("nginx")
         if "lighttpd" in wanted:
             self._spawn("lighttpd", configurations.write_lighttpd(
                 self.folder, self.ports, self.user))
-            self._wait_for("lighttpd", self._at("lighttpd"))
+            self._wait_for_server("lighttpd")
         if "apache" in wanted:
             self.provider = provider.Provider()
             self._spawn("apache", configurations.write_apache(
                 self.folder, self.ports, self.user, self.provider.url))
-            self._wait_for("apache", self._at("apache"))
+            self._wait_for_server("apache")
 
     def _start_programs(self, wanted):
         # Programs and web servers run as the same user.
