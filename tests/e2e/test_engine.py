@@ -598,7 +598,9 @@ def test_exhausted_memory_fails_requests_and_passes(start, scripted):
         for connection in crowd:
             with contextlib.suppress(OSError):
                 send(connection, "silent")
-        refused = [send_or_read(path, 100) for _ in range(20)]
+        answers = [send_or_read(path, 100) for _ in range(20)]
+        refused = [answer for answer in answers if answer]
+        assert len(refused) >= 10  # no memory for the connection: it is closed
         for answer in refused:
             assert (answer.status, code_of(answer)) == (503, "OVERLOADED")
             assert int(answer.header("Retry-After")) >= 1

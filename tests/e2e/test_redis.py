@@ -179,7 +179,7 @@ def test_sentinel_failover(start_own, servers, user, count):
     # The old master comes back as a replica, and nothing goes there.
     master.start()
     assert gateways.wait_until(
-        lambda: b"role:slave" in master.command("INFO replication"), 20)
+        lambda: b"role:slave" in master.command("INFO replication"), 60)
     assert gateway.log_in(user).status == 200
     assert gateway.post("/logout", cookie=cookie).status == 200
     assert is_revoked(gateway, cookie)
