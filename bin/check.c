@@ -159,9 +159,7 @@ try_everything(const struct config *config, struct pst_arena *arena,
     int store;
     int status;
 
-    fflush(stdout); /* the store and the backend may be slow */
     store = check_store_setting(config);
-    fflush(stdout);
     pst_arena_reset(arena);
     status = check_backend(config, arena);
     for (size_t i = 0; i < PST_COUNT(local) && !status; i++)
@@ -199,6 +197,8 @@ command_check(int argc, char **argv)
     status = command_load_config(&config, CONFIG_PART_ALL);
     if (status)
         return status;
+    /* In a pipe with stderr, the messages stay in their order. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (http_client_start() == PST_OK) {
         status = check_environment(config, sockets);
         http_client_stop();

@@ -91,8 +91,9 @@ void
 check_settings(const struct config *config)
 {
     if (geteuid() == 0)
-        puts("this is root, who may read and write everything: run it as the "
-             "user of the programs to try what they may");
+        puts("this is root, who may read and write everything: to try what the "
+             "programs may, run it as their user, unless systemd makes that "
+             "user (DynamicUser)");
     check_secret_names();
     check_secure_cookie(config);
     check_origin_behind_proxy(config);

@@ -48,8 +48,9 @@ ask(struct doctor *doctor, const struct doctor_request *request)
     enum pst_err e = doctor_probe_send(&doctor->probe, request);
 
     if (e)
-        report(doctor, false, "%s: no answer: %s: %s", request->path,
-               pst_err_text(e), doctor->probe.error.text);
+        report(doctor, false, "%s: no answer: %s", request->path,
+               doctor->probe.error.text[0] ? doctor->probe.error.text
+                                           : pst_err_text(e));
     return e == PST_OK;
 }
 

@@ -68,7 +68,9 @@ check_folder_exists(const char *folder, char reason[static PLACE_REASON_MAX])
         return true;
     switch (errno) {
     case ENOENT:
-        return set_reason(reason, "the folder ", folder, "is missing: make it");
+        return set_reason(reason, "the folder ", folder,
+                          "is missing: make it for the programs' user "
+                          "(install -d -m 700 -o USER FOLDER)");
     case EACCES:
         return set_reason(reason, "the folder ", folder,
                           "cannot be entered: let this user do so (chmod +x)");
@@ -152,12 +154,14 @@ place_check_socket(const char *path, char reason[static PLACE_REASON_MAX])
     struct stat found;
 
     copy_parent(path, parent);
-    if (!check_path(parent, reason))
-        return false;
-    if (stat(path, &found) != 0)
+    if (stat(path, &found) != 0 && errno == ENOENT)
         return set_reason(reason, "", path,
                           "is missing: start the server that listens there, or "
                           "correct the path");
+    if (!check_path(parent, reason))
+        return false;
+    if (stat(path, &found) != 0)
+        return set_reason(reason, "", path, strerror(errno));
     if (!S_ISSOCK(found.st_mode))
         return set_reason(reason, "", path, "is not a socket");
     if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
@@ -183,7 +187,8 @@ place_check_store(const struct store_url *url,
         return set_reason(reason, "the folder ", url->path,
                           "is missing, and one that root makes would be of no "
                           "use to the programs: make it for their user "
-                          "(install -d -m 700 -o USER FOLDER)");
+                          "(install -d -m 700 -o USER FOLDER), or, with "
+                          "StateDirectory of systemd, start a program once");
     }
     if (geteuid() == 0 || found.st_uid == geteuid())
         return true;

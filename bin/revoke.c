@@ -127,7 +127,7 @@ revoke_by_token(struct store_job *job, struct pst_str token)
                              &session, &is_from_older_secret);
     if (e == PST_FORGED) {
         fputs("postern: this token does not open: it is not a token of this "
-              "secret and audience, nor 8 digits of a hash\n",
+              "secret and audience\n",
               stderr);
         return COMMAND_NEGATIVE;
     }
@@ -177,6 +177,13 @@ run_revoke(struct pst_arena *arena, struct revoke_arguments *arguments)
         return EX_SOFTWARE;
     needs_secret = pst_str_is_absent(arguments->subject) &&
                    !is_session_name(arguments->session);
+    if (needs_secret &&
+        pst_str_index(arguments->session, '.') == arguments->session.len) {
+        fputs("postern: this is no token, and no hash of 8 to 64 hex digits: "
+              "`postern sessions` lists the hashes\n",
+              stderr);
+        return COMMAND_NEGATIVE;
+    }
     return store_job_run(needs_secret ? CONFIG_PART_SECRET : 0, revoke_sessions,
                          arguments);
 }

@@ -1,5 +1,5 @@
 -- postern-api.lua: for postern-api.conf. Runs before lighttpd's own proxy, and gives
--- it the session's token of the backend, which `authorize` has set in lighttpd's
+-- it the backend's token of the session, which `authorize` has set in lighttpd's
 -- environment of the request. No client can set that environment.
 local r = lighty.r
 local headers = r.req_header

@@ -187,7 +187,9 @@ parse_redis_address(struct pst_str text, int64_t default_port,
         return config_set_error(
             error, "has a port that is not a number from 1 to 65535");
     if (host.len == 0)
-        return config_set_error(error, "has no host");
+        return config_set_error(error, "has no host where one must be: write "
+                                       "redis://host, or "
+                                       "redis+sentinel://host,host/master");
     pst_buf_init(&buf, address->port, sizeof(address->port) - 1);
     pst_buf_add_number(&buf, number);
     address->port[buf.len] = '\0';

@@ -107,8 +107,7 @@ plain_fail_errno(struct plain_exchange *x, int error)
     default:
         return x->phase == PLAIN_CONNECTING
                    ? http_error_set(x->error, PST_UPSTREAM_DOWN,
-                                    "cannot connect to the backend: %s",
-                                    strerror(error))
+                                    "cannot connect: %s", strerror(error))
                    : fail_lost_connection(x, error);
     }
 }

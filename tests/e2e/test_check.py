@@ -13,9 +13,11 @@ import threading
 import time
 
 import pytest
-from gateway import POSTERN, SANITIZER_ENVIRONMENT, make_secret
+from gateway import POSTERN, SANITIZER_ENVIRONMENT, free_port, make_secret
 
 NOBODY = 65534
+MAKE_IT = ("make it for the programs' user "
+           "(install -d -m 700 -o USER FOLDER)")
 
 
 def can_run_as_nobody():
@@ -87,6 +89,20 @@ def check(graphql, *arguments, user=None, **variables):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+def test_messages_in_a_pipe_come_in_their_order(folder):
+    """`postern check 2>&1 | less` shows what is wrong after the variables."""
+    done = subprocess.run(
+        [POSTERN, "check"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=60, check=False, cwd="/", env={
+            **SANITIZER_ENVIRONMENT, "POSTERN_STORE": "none",
+            "COOKIE_SESSION_SECRET": make_secret().strip(),
+            "POSTERN_LOG": f"{folder}/none/log",
+            "POSTERN_UPSTREAM": f"http://127.0.0.1:{free_port()}/"})
+    lines = [line.split()[0] for line in done.stdout.decode().splitlines()]
+    assert lines.index("POSTERN_LOG:") > lines.index("POSTERN_LOG_FORMAT")
+    assert lines[-1] == "POSTERN_UPSTREAM:", lines
+
+
 # --- log, sockets, store -----------------------------------------------------
 
 
@@ -103,7 +119,8 @@ def test_log_that_can_be_written(graphql, folder):
 
 
 @pytest.mark.parametrize("path, words", [
-    ("missing/deeper/log", "POSTERN_LOG: the folder {}/missing is missing: make it"),
+    ("missing/deeper/log", "POSTERN_LOG: the folder {}/missing is missing: "
+     + MAKE_IT),
     ("file/log", "POSTERN_LOG: {}/file is not a folder"),
     ("", "POSTERN_LOG: {}/ is a folder")])
 def test_log_that_cannot_be_written(graphql, folder, path, words):
@@ -140,7 +157,7 @@ def test_sockets_folder(graphql, folder):
         f"--sockets: {folder} belongs to the user root"), err
     status, _, err = check(graphql, "--sockets", folder + "/none")
     assert status == 78 and err == (
-        f"--sockets: the folder {folder}/none is missing: make it\n")
+        f"--sockets: the folder {folder}/none is missing: {MAKE_IT}\n")
     os.chmod(folder, 0o777)
     status, _, err = check(graphql, "--sockets", folder)
     assert status == 0 and err.startswith("warning: --sockets: everybody")
@@ -191,7 +208,7 @@ def test_store_of_another_user(graphql, folder, arguments):
 
 @needs_root
 @pytest.mark.parametrize("path, words", [
-    ("none/x.sock", "the folder {}/none is missing: make it"),
+    ("none/x.sock", "{}/none/x.sock is missing: start the server that listens"),
     ("x.sock", "{}/x.sock is missing: start the server that listens there"),
     ("file", "{}/file is not a socket"),
     ("in/x.sock", "the folder {}/in cannot be entered"),

@@ -169,6 +169,12 @@ def test_env_file_that_cannot_be_read(tmp_path):
 # --- revoke ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["448fa7d", "448fa7dg", "0" * 65])
+def test_revoke_of_no_hash_asks_for_no_secret(text):
+    done = postern("revoke", "--session", text, POSTERN_STORE="none")
+    assert done.returncode == 1 and b"no hash of 8 to 64" in done.stderr, done
+
+
 def test_revoke_of_a_user_without_sessions_says_so(start, store, backend):
     """Exit status 1: the subject may be misspelled."""
     site = start(**store)

@@ -144,10 +144,11 @@ def test_revoke_a_large_session_twice(gateway, backend, user):
 @pytest.mark.parametrize("arguments, stdin, words", [
     (["--session", "0" * 64], "", b"no such session is listed"),
     (["--session", "01234567"], "", b"no such session is listed"),
-    (["--session", "0123456"], "", b"does not open"),  # too short
-    (["--session", "nonsense"], "", b"does not open"),
-    (["--session", "-"], "", b"does not open"),
-    (["--session", "-"], "two words", b"does not open"),
+    (["--session", "0123456"], "", b"no hash of 8"),  # too short
+    (["--session", "nonsense"], "", b"no hash of 8"),
+    (["--session", "-"], "", b"no hash of 8"),
+    (["--session", "-"], "two words", b"no hash of 8"),
+    (["--session", "no.token"], "", b"does not open"),
 ])
 def test_revoke_of_an_unknown_session_fails(gateway, arguments, stdin, words):
     done = run(gateway, "revoke", *arguments, stdin=stdin, status=1)
