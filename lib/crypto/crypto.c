@@ -13,11 +13,19 @@
 
 #include <errno.h>
 #include <gcrypt.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define GCRYPT_OLDEST "1.8.0"
-#define SECURE_POOL_SIZE (64 * 1024) /* bytes; more than two keyrings need */
+#define SECURE_POOL_SIZE (64 * 1024) /* bytes */
+
+/* Ciphers in secure memory, 2 KiB each. The rest is for keyrings, 3 KiB each: a
+ * request that takes long, such as a stream, keeps the keyring it began with.
+ */
+#define SECURE_CIPHERS_MAX 12
+
+static atomic_uint secure_cipher_count;
 
 #define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* bytes: RFC 5869 2.3 */
 
@@ -202,16 +210,23 @@ crypto_open_cipher(const uint8_t *key, unsigned flags, struct pst_cipher **out)
 enum pst_err
 pst_cipher_open(struct pst_cipher **out, const uint8_t key[static PST_KEY_LEN])
 {
-    enum pst_err e = crypto_open_cipher(key, GCRY_CIPHER_SECURE, out);
+    bool has_room =
+        atomic_fetch_add(&secure_cipher_count, 1) < SECURE_CIPHERS_MAX;
 
-    return e ? crypto_open_cipher(key, 0, out) : PST_OK;
+    if (has_room && crypto_open_cipher(key, GCRY_CIPHER_SECURE, out) == PST_OK)
+        return PST_OK;
+    atomic_fetch_sub(&secure_cipher_count, 1);
+    return crypto_open_cipher(key, 0, out);
 }
 
 void
 pst_cipher_close(struct pst_cipher **cipher)
 {
-    if (*cipher)
-        gcry_cipher_close(crypto_cipher_handle(*cipher));
+    if (!*cipher)
+        return;
+    if (pst_cipher_is_secure(*cipher))
+        atomic_fetch_sub(&secure_cipher_count, 1);
+    gcry_cipher_close(crypto_cipher_handle(*cipher));
     *cipher = NULL;
 }
 

@@ -72,7 +72,7 @@ pst_crypto_hkdf_expand(const uint8_t prk[static PST_HASH_LEN],
 struct pst_cipher;
 
 /*
- * Open a cipher, in secure memory if there is any left.
+ * Open a cipher: in secure memory, unless the process has many there.
  *   out  set on PST_OK; the caller closes it, which wipes it
  * Returns PST_OK or PST_INTERNAL.
  */

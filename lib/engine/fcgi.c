@@ -116,19 +116,22 @@ OS_Read(int descriptor, char *out, size_t size)
     return (int)len;
 }
 
-/* Never returns 0: libfcgi would try again for ever. What was written is wiped:
- * it may hold a new token. */
+/* Never returns 0: libfcgi would try again for ever. The bytes are wiped, sent
+ * or not: they may hold a new token. libfcgi calls again when it closes a
+ * stream on which writing has failed; then nothing is sent. */
 int
 OS_Write(int descriptor, char *bytes, size_t len)
 {
-    int error =
-        fcgi_connection_write(current_connection(descriptor), bytes, len);
+    struct fcgi_connection *connection = current_connection(descriptor);
+    int error = connection->is_broken
+                    ? EPIPE
+                    : fcgi_connection_write(connection, bytes, len);
 
+    pst_crypto_wipe(bytes, len);
     if (error) {
         errno = error;
         return -1;
     }
-    pst_crypto_wipe(bytes, len);
     return (int)len;
 }
 
@@ -268,6 +271,8 @@ fcgi_abort(FCGX_Request *fcgi, struct fcgi_connection *connection)
                                      .client = connection->descriptor};
 
     fcgi_wipe(fcgi, connection);
+    connection->is_broken = true; /* what was not sent is wiped instead */
+    (void)FCGX_FFlush(fcgi->out);
     FCGX_Free(fcgi, 0);
     (void)!wait_until(&limit);
     shutdown(connection->descriptor, SHUT_RDWR);

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import time
 
 import fcgi
 import pytest
@@ -29,6 +30,12 @@ class SecretBackend(ScriptedBackend):
     async def _me(self, reader, writer, request, body):
         assert request.token == self.token
         return self._send(writer, {"me": {"email": "a@b.example"}})
+
+    async def _cut(self, reader, writer, request, body):
+        """The connection ends before the answer does."""
+        self._begin(writer, length=100)
+        writer.write(b'{"data":')
+        return False
 
 
 def memory_of(pid):
@@ -103,4 +110,38 @@ def test_secrets_of_requests_do_not_stay_in_memory(tmp_path):
     finally:
         for program in programs.values():
             program.stop()
+        backend.close()
+
+
+def test_no_token_of_an_answer_that_was_not_sent_stays_in_memory(tmp_path):
+    """The backend breaks its answer off when its head, with a renewed cookie, is
+    in libfcgi's buffer."""
+    if is_sanitized():
+        pytest.skip("the sanitizer keeps what was freed")
+    backend = SecretBackend()
+    path = str(tmp_path / "query")
+    program = Program(
+        command=[os.path.join(BUILD, "cgi-bin", "query"), "--listen",
+                 "unix:" + path],
+        COOKIE_SESSION_SECRET=secrets.token_hex(32),
+        POSTERN_UPSTREAM=backend.url, POSTERN_LOOPS="1",
+        POSTERN_LOGIN_FLOOR="0", POSTERN_IDLE_TIMEOUT="8",
+        POSTERN_STORE=f"lmdb:{tmp_path}/store")
+    try:
+        who = {"email": "a@b.example", "password": "a password"}
+        cookie = cookie_of(request(path, body_of(LOGIN, who)))
+        time.sleep(3.1)
+        with fcgi.Connection(path) as connection:
+            body = body_of("cut")
+            connection.start(params_of(body, cookie))
+            connection.feed(body)
+            assert connection.is_closed()
+        assert len(backend.named("cut")) == 1
+        assert found_in(program, {"path": path.encode()})
+        assert not found_in(program, {
+            "cookie": f"Set-Cookie: {COOKIE}=ey".encode()})
+    except PermissionError:
+        pytest.skip("not allowed to read the memory of another process")
+    finally:
+        program.stop()
         backend.close()

@@ -217,6 +217,28 @@ test_no_secure_memory(void **state)
     cipher_release(ring, &today, PST_PURPOSE_COOKIE, ciphers[0]);
 }
 
+/* Keyrings that are in use for long, for one stream each: the ciphers that they
+ * keep leave room for a new one. */
+static void
+test_room_for_keyrings(void **state)
+{
+    struct pst_keyring *rings[10];
+    struct pst_keyring *first = ring;
+    const char *reason;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rings); i++) {
+        assert_int_equal(pst_keyring_new(&rings[i], PST_STR(SECRET),
+                                         PST_STR("test"), &reason),
+                         PST_OK);
+        ring = rings[i];
+        test_keys_have_their_own(NULL);
+    }
+    for (size_t i = 0; i < PST_COUNT(rings); i++)
+        pst_keyring_free(&rings[i]);
+    ring = first;
+}
+
 static int
 start(void **state)
 {
@@ -248,6 +270,7 @@ main(void)
         cmocka_unit_test(test_unknown_secret),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_no_secure_memory),
+        cmocka_unit_test(test_room_for_keyrings),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
