@@ -218,6 +218,9 @@ logout_end_session(struct context *ctx, struct request *req,
                       ended.has_session ? ended.session.sub : PST_STR_NONE),
               LOG_C_STRING("everywhere", options.everywhere ? "yes" : "no"),
               LOG_C_STRING("backend", pst_err_code(backend_error)));
+    /* Without a store, only the backend could end the other sessions. */
+    if (!e && options.everywhere && !ctx->store)
+        e = backend_error;
     if (e)
         return e;
     if (request_is_navigation(req))

@@ -414,6 +414,24 @@ def test_large_backend_token_is_refused_without_a_store(
     assert is_valid(gateway, gateway.cookie_for(user))
 
 
+@pytest.mark.parametrize("kind", ["fastcgi", "cgi"])
+def test_failed_logout_everywhere_without_a_store_is_an_error(
+        start, backend, user, kind):
+    """Only the backend could have ended the other sessions. The browser's
+    cookie is cleared all the same."""
+    gateway = start(kind, POSTERN_STORE="none",
+                    POSTERN_UPSTREAM_LOGOUT="everywhere")
+    cookie = gateway.cookie_for(user)
+    for path, status in ("/logout", 200), ("/logout?everywhere=1", 502):
+        backend.next(close=True)
+        answer = gateway.post(path, {}, cookie=cookie)
+        backend.forget()
+        assert answer.status == status, answer
+        assert any("Max-Age=0" in line for line in answer.all("set-cookie"))
+    assert answer.code == "UPSTREAM_INVALID", answer
+    assert gateway.post("/logout?everywhere=1", {}, cookie=cookie).status == 200
+
+
 # --- several machines --------------------------------------------------------
 
 
