@@ -36,6 +36,9 @@ escape_plain_len(struct pst_str text)
     /* C1: to a terminal, U+009B is ESC and [. */
     if (lead == 0xC2 && (unsigned char)text.ptr[1] < 0xA0)
         return 0;
+    /* U+061C, the Arabic letter mark, changes the direction of text. */
+    if (lead == 0xD8 && (unsigned char)text.ptr[1] == 0x9C)
+        return 0;
     if (len == 3 && escape_moves_text(text.ptr))
         return 0;
     return len;

@@ -39,6 +39,7 @@ test_escape(void **state)
         /* Line separators, and what changes the direction. */
         {T("\xe2\x80\xa8\xe2\x80\xae"), "\\xe2\\x80\\xa8\\xe2\\x80\\xae"},
         {T("\xe2\x80\x8f\xe2\x81\xa9"), "\\xe2\\x80\\x8f\\xe2\\x81\\xa9"},
+        {T("\xd8\x9c\xd8\x9d"), "\\xd8\\x9c\xd8\x9d"},
         {T("\xe2\x80\x8d\xe2\x80\xaf"), "\xe2\x80\x8d\xe2\x80\xaf"},
         /* Not UTF-8: cut off, overlong, a surrogate. */
         {T("\xe2\x82"), "\\xe2\\x82"},
