@@ -27,6 +27,7 @@ CONFIGURE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
              "install -d -m 700 -o www-data /var/lib/postern",
              "runuser -u www-data -- env "
              "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
+             "POSTERN_ORIGIN=https://shop.example "
              "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
 IN_OTHER_TESTS = {"demo/run --once": test_demo.test_once_session,
                   "demo/run": test_demo.test_keep_restarts}

@@ -178,7 +178,8 @@ test_required(void **state)
 }
 
 /* Whether the backend is asked to log out, and with which token. The session
- * ends after every response. */
+ * ends after every response. Without a store, only the backend can end the
+ * other ones: then its failure is an error. */
 static void
 test_backend_is_told(void **state)
 {
@@ -188,35 +189,46 @@ test_backend_is_told(void **state)
         int status; /* of the backend */
         size_t exchanges;
         const char *logged;
+        enum pst_err err;
     } rows[] = {
-        {{NULL}, "{}", 200, 1, "everywhere=no backend=PST_OK\n"},
-        {{NULL}, "{}", 0, 1, "everywhere=no backend=PST_UPSTREAM_DOWN\n"},
-        {{NULL}, "{}", 500, 1, "everywhere=no backend=PST_OK\n"},
+        {{NULL}, "{}", 200, 1, "everywhere=no backend=PST_OK\n", PST_OK},
+        {{NULL},
+         "{}",
+         0,
+         1,
+         "everywhere=no backend=PST_UPSTREAM_DOWN\n",
+         PST_OK},
+        {{NULL}, "{}", 500, 1, "everywhere=no backend=PST_OK\n", PST_OK},
         {{"POSTERN_UPSTREAM_LOGOUT=never"},
          "{}",
          200,
          0,
-         "everywhere=no backend=PST_OK\n"},
+         "everywhere=no backend=PST_OK\n",
+         PST_OK},
         {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
          "{}",
          200,
          0,
-         "everywhere=no backend=PST_OK\n"},
+         "everywhere=no backend=PST_OK\n",
+         PST_OK},
         {{"POSTERN_UPSTREAM_LOGOUT=everywhere"},
          "{\"everywhere\":true}",
          0,
          1,
-         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n",
+         PST_UPSTREAM_DOWN},
         {{"POSTERN_BACKEND=vendure"},
          "{}",
          200,
          0,
-         "everywhere=no backend=PST_OK\n"},
+         "everywhere=no backend=PST_OK\n",
+         PST_OK},
         {{"POSTERN_BACKEND=vendure"},
          "{\"everywhere\":true}",
          0,
          1,
-         "everywhere=yes backend=PST_UPSTREAM_DOWN\n"},
+         "everywhere=yes backend=PST_UPSTREAM_DOWN\n",
+         PST_UPSTREAM_DOWN},
     };
 
     (void)state;
@@ -231,7 +243,7 @@ test_backend_is_told(void **state)
             (struct fixture_answer){.status = rows[i].status, .body = "<html>"};
         fixture_request(&fix, variables, rows[i].body);
         fixture_open_log(&fix);
-        if (program_logout(&fix.ctx, &fix.req, &fix.res) != PST_OK ||
+        if (program_logout(&fix.ctx, &fix.req, &fix.res) != rows[i].err ||
             fix.exchanges != rows[i].exchanges)
             fail_msg("row %zu: asked %zu times", i, fix.exchanges);
         log = fixture_read_log(&fix);
@@ -241,8 +253,8 @@ test_backend_is_told(void **state)
             fixture_was_sent(&fix, "\nAuthorization: Bearer secret\n"),
             rows[i].exchanges);
         assert_int_equal(fixture_was_sent(&fix, "Logout"), rows[i].exchanges);
-        assert_true(fixture_is_out(
-            &fix, "Set-Cookie: __Host-Http-session=; Path=/; Max-Age=0"));
+        assert_non_null(strstr(fixture_header(&fix, "Set-Cookie"),
+                               "__Host-Http-session=; Path=/; Max-Age=0"));
         fixture_fini(&fix);
     }
 }
