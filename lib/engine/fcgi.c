@@ -17,12 +17,16 @@
 #include <fcgiapp.h>
 #include <fcgios.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "engine/wait.h"
+
+/* Bytes that libfcgi allocates for most requests, and some more. */
+#define LIBFCGI_SIZE ((size_t)32 * 1024)
 
 #define FCGI_ROLE_AUTHORIZER 2 /* FastCGI 1.0 section 5.1 */
 
@@ -338,6 +342,15 @@ fcgi_serve_request(const struct fcgi_service *service,
         return fcgi_finish(&fcgi, connection);
     fcgi_abort(&fcgi, connection);
     return false;
+}
+
+bool
+fcgi_has_memory(void)
+{
+    void *memory = malloc(LIBFCGI_SIZE);
+
+    free(memory);
+    return memory != NULL;
 }
 
 bool

@@ -38,4 +38,8 @@ PST_MUST_USE enum pst_err fcgi_init(void);
 bool fcgi_serve_connection(const struct fcgi_service *service,
                            struct fcgi_connection *connection);
 
+/* Is there memory for what libfcgi allocates for a request? Where there is
+ * none, it aborts the program. */
+bool fcgi_has_memory(void);
+
 #endif

@@ -6,7 +6,6 @@
 #include "engine/server_loop.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,9 +17,6 @@
 #define ABORT_GRACE_MS 1000   /* for fibers whose connection was shut down */
 #define LOG_INTERVAL_MS 10000 /* between two lines about the same trouble */
 #define ACCEPTS_MAX 8         /* for one event: other loops want some too */
-
-/* Bytes that libfcgi allocates for most requests, and some more. */
-#define LIBFCGI_SIZE ((size_t)32 * 1024)
 
 static void
 server_loop_remove(struct server_loop *loop, struct fcgi_connection *connection)
@@ -80,17 +76,6 @@ serve(void *argument)
 }
 
 /* An idle connection has bytes to read, or was closed by the web server. */
-/* Is there memory for what libfcgi allocates for a request? It aborts the
- * program when there is none. */
-static bool
-has_memory(void)
-{
-    void *memory = malloc(LIBFCGI_SIZE);
-
-    free(memory);
-    return memory != NULL;
-}
-
 static void
 on_connection_event(struct loop_watch *watch, uint32_t events)
 {
@@ -108,7 +93,7 @@ on_connection_event(struct loop_watch *watch, uint32_t events)
     connection->is_busy = true;
     connection->is_new = false;
     TAILQ_INSERT_TAIL(&loop->busy, connection, link);
-    if (has_memory() &&
+    if (fcgi_has_memory() &&
         loop_start_fiber(loop->loop, serve, connection) == PST_OK)
         return;
     LOG_EVENT(loop->service.log, LEVEL_ERROR, "request-lost",
