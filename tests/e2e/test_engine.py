@@ -12,7 +12,6 @@ import os
 import platform
 import resource
 import select
-import shutil
 import signal
 import socket
 import statistics
@@ -426,7 +425,6 @@ def hung_disk(program, path, trace):
         tracer.stderr.close()
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_secret_file_on_a_hung_disk_delays_nobody(start, scripted, tmp_path):
     """Neither when it is checked nor on SIGHUP. (The end of a process waits for
     its system calls.)"""
@@ -603,9 +601,7 @@ def test_exhausted_memory_fails_requests_and_passes(start, scripted):
         for connection in crowd:
             with contextlib.suppress(OSError):
                 send(connection, "silent")
-        answers = [send_or_read(path, 100) for _ in range(20)]
-        refused = [answer for answer in answers if answer]
-        assert len(refused) >= 10  # no memory for the connection: it is closed
+        refused = [send_or_read(path, 100) for _ in range(20)]
         for answer in refused:
             assert (answer.status, code_of(answer)) == (503, "OVERLOADED")
             assert int(answer.header("Retry-After")) >= 1
