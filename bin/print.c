@@ -26,17 +26,17 @@ print_escaped(FILE *out, struct pst_str text)
 void
 print_json(FILE *out, struct pst_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        unsigned char next =
-            i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+    while (text.len > 0) {
+        uint32_t character = 0;
+        size_t len = pst_escape_decode(text, &character);
 
-        if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
-            fprintf(out, "\\u%04x", (unsigned)next);
-            i++;
+        if (pst_escape_is_deceptive(character)) {
+            fprintf(out, "\\u%04x", (unsigned)character);
         } else {
-            putc(byte, out);
+            len = len > 0 ? len : 1;
+            fwrite(text.ptr, 1, len, out);
         }
+        text = pst_str_skip(text, len);
     }
 }
 

@@ -14,8 +14,9 @@
 /* Print a text, escaped. */
 void print_escaped(FILE *out, struct pst_str text);
 
-/* Print JSON text of ours (codec/json_emit.h). C1 controls (U+0080..U+009F) are
- * written as \u00HH: a terminal would obey them, and JSON means the same. */
+/* Print JSON text of ours (codec/json_emit.h). Deceptive characters
+ * (base/escape.h) are written as \uHHHH: a terminal would obey them, and JSON
+ * means the same. */
 void print_json(FILE *out, struct pst_str text);
 
 /* Print one line on standard error, escaped as a whole, so without a newline in

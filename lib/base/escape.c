@@ -8,18 +8,29 @@
 
 #define ESCAPE_LEN 4 /* of \xHH */
 
-/* Does this character of three bytes end a line or change the direction in
- * which text is written? It could make a terminal show one line as another. */
-static bool
-escape_moves_text(const char *bytes)
+size_t
+pst_escape_decode(struct pst_str text, uint32_t *character)
 {
-    unsigned point = ((unsigned)bytes[0] & 0x0F) << 12 |
-                     ((unsigned)bytes[1] & 0x3F) << 6 |
-                     ((unsigned)bytes[2] & 0x3F);
+    uint32_t lead = (unsigned char)text.ptr[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    struct pst_str one = pst_str_first(text, len);
+    uint32_t value = len == 1 ? lead : lead & (0x7Fu >> len);
 
-    return point == 0x200E || point == 0x200F ||
-           (point >= 0x2028 && point <= 0x202E) ||
-           (point >= 0x2066 && point <= 0x2069);
+    if (one.len < len || !pst_str_is_utf8(one))
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | ((unsigned char)one.ptr[i] & 0x3Fu);
+    *character = value;
+    return len;
+}
+
+bool
+pst_escape_is_deceptive(uint32_t character)
+{
+    return (character >= 0x80 && character <= 0x9F) || character == 0x061C ||
+           (character >= 0x200E && character <= 0x200F) ||
+           (character >= 0x2028 && character <= 0x202E) ||
+           (character >= 0x2066 && character <= 0x2069);
 }
 
 /* How many bytes of text, which is not empty, can be shown as they are: those
@@ -27,21 +38,13 @@ escape_moves_text(const char *bytes)
 static size_t
 escape_plain_len(struct pst_str text)
 {
-    unsigned char lead = (unsigned char)text.ptr[0];
-    size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    uint32_t character = 0;
+    size_t len = pst_escape_decode(text, &character);
 
-    if (lead < ' ' || lead == 0x7F || lead == '\\' || text.len < len ||
-        !pst_str_is_utf8(pst_str_first(text, len)))
-        return 0;
-    /* C1: to a terminal, U+009B is ESC and [. */
-    if (lead == 0xC2 && (unsigned char)text.ptr[1] < 0xA0)
-        return 0;
-    /* U+061C, the Arabic letter mark, changes the direction of text. */
-    if (lead == 0xD8 && (unsigned char)text.ptr[1] == 0x9C)
-        return 0;
-    if (len == 3 && escape_moves_text(text.ptr))
-        return 0;
-    return len;
+    return character < ' ' || character == 0x7F || character == '\\' ||
+                   pst_escape_is_deceptive(character)
+               ? 0
+               : len;
 }
 
 static void

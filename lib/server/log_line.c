@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "codec/json_emit.h"
 
 /* The same without "}" and newline. */
@@ -25,39 +26,6 @@ struct line {
     bool is_first;    /* it has no field yet */
     size_t value_max; /* longer values are truncated to this many bytes */
 };
-
-/* Decode the first character of a text that is not empty. Returns its length in
- * bytes, or 0 if it is not valid UTF-8. */
-static size_t
-log_decode_utf8(struct pst_str text, uint32_t *character)
-{
-    uint32_t lead = (unsigned char)text.ptr[0];
-    size_t len = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    struct pst_str one = pst_str_first(text, len);
-    uint32_t value = len == 1 ? lead : lead & (0x7Fu >> len);
-
-    if (one.len < len || !pst_str_is_utf8(one))
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        value = value << 6 | ((unsigned char)one.ptr[i] & 0x3Fu);
-    *character = value;
-    return len;
-}
-
-/*
- * Can this character make a viewer show lines that are not there? An attacker
- * could forge log lines with: C1 controls (some viewers take NEL for a line
- * break), line and paragraph separators, and characters that change the writing
- * direction.
- */
-static bool
-is_deceptive_character(uint32_t character)
-{
-    return (character >= 0x80 && character <= 0x9F) || character == 0x061C ||
-           (character >= 0x200E && character <= 0x200F) ||
-           (character >= 0x2028 && character <= 0x202E) ||
-           (character >= 0x2066 && character <= 0x2069);
-}
 
 static void
 logfmt_emit_escaped_byte(struct pst_buf *buf, char c)
@@ -84,11 +52,11 @@ logfmt_plain_length(struct pst_str text)
 
     while (at < text.len) {
         uint32_t character = 0;
-        size_t len = log_decode_utf8(pst_str_skip(text, at), &character);
+        size_t len = pst_escape_decode(pst_str_skip(text, at), &character);
 
         if (len == 0 || character < 0x20 || character == 0x7F ||
             character == '"' || character == '\\' ||
-            is_deceptive_character(character))
+            pst_escape_is_deceptive(character))
             break;
         at += len;
     }
@@ -119,7 +87,7 @@ logfmt_emit_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
         text = pst_str_skip(text, plain);
         if (text.len == 0)
             break;
-        len = log_decode_utf8(text, &character);
+        len = pst_escape_decode(text, &character);
         if (len == 0)
             len = 1;
         for (size_t i = 0; i < len; i++)
@@ -138,9 +106,9 @@ log_emit_json_escaped(struct pst_buf *buf, struct pst_str json)
 {
     while (json.len > 0) {
         uint32_t character = 0;
-        size_t len = log_decode_utf8(json, &character);
+        size_t len = pst_escape_decode(json, &character);
 
-        if (len > 0 && is_deceptive_character(character)) {
+        if (len > 0 && pst_escape_is_deceptive(character)) {
             uint8_t unit[2] = {(uint8_t)(character >> 8), (uint8_t)character};
 
             pst_buf_add_string(buf, "\\u");

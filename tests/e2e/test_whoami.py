@@ -62,10 +62,11 @@ def test_json_output_has_subject_name_and_expiry():
 
 
 def test_json_output_escapes_what_a_terminal_obeys():
-    name = "a\x1b[2J\x7f\u009b2J\u00a0é"
+    name = "a\x1b[2J\x7f\u009b2J\u202e\u061c\u00a0é"
     done = whoami("--json", SESSION_SUBJECT="7", SESSION_NAME=name)
     assert json.loads(done.stdout)["name"] == name
-    assert "\\u009b2J" in done.stdout.decode() and "\x7f" not in done.stdout.decode()
+    printed = done.stdout.decode()
+    assert "\\u009b2J\\u202e\\u061c\u00a0" in printed and "\x7f" not in printed
 
 
 def test_anonymous_request_sets_empty_variables():
