@@ -12,23 +12,19 @@ import tempfile
 import gateway as gateways
 
 
-class Redis:
-    """Debian's redis-server without persistence: kill() loses its data."""
+class Process:
+    """A redis-server with a folder of its own. A class of it sets `arguments`
+    and has a command()."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-redis-")
-        self.path = os.path.join(self.folder, "redis.sock")
-        self.url = "unix:" + self.path
         self.process = None
-        self.start()
+        self.arguments = []
 
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", self.path,
-                 "--save", "", "--appendonly", "no", "--maxmemory-policy",
-                 "noeviction", "--dir", self.folder],
-                stdout=log, stderr=log)
+                ["redis-server", *self.arguments], stdout=log, stderr=log)
         assert gateways.wait_until(self._answers), "Redis does not start"
 
     def _answers(self):
@@ -36,14 +32,6 @@ class Redis:
             return self.command("PING").startswith(b"+PONG")
         except OSError:
             return False
-
-    def command(self, line):
-        """Send one inline command; returns the beginning of the answer."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
-            client.connect(self.path)
-            client.sendall(line.encode() + b"\r\n")
-            return client.recv(65536)
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -59,6 +47,28 @@ class Redis:
     def close(self):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis(Process):
+    """Debian's redis-server without persistence: kill() loses its data."""
+
+    def __init__(self):
+        super().__init__()
+        self.path = os.path.join(self.folder, "redis.sock")
+        self.url = "unix:" + self.path
+        self.arguments = ["--port", "0", "--unixsocket", self.path,
+                          "--save", "", "--appendonly", "no",
+                          "--maxmemory-policy", "noeviction", "--dir",
+                          self.folder]
+        self.start()
+
+    def command(self, line):
+        """Send one inline command; returns the beginning of the answer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(self.path)
+            client.sendall(line.encode() + b"\r\n")
+            return client.recv(65536)
 
 
 def free_ports(count):
@@ -78,35 +88,21 @@ def free_ports(count):
     return found
 
 
-class Server:
+class Server(Process):
     """A Redis on a TCP port. It keeps its data, so kill() loses nothing that it
     has answered."""
 
     def __init__(self, port, *options, sentinel=False):
-        self.folder = tempfile.mkdtemp(prefix="postern-redis-")
+        super().__init__()
         self.port = port
-        self.process = None
-        self.file = os.path.join(self.folder, "redis.conf")
-        with open(self.file, "w", encoding="ascii") as file:
+        path = os.path.join(self.folder, "redis.conf")
+        with open(path, "w", encoding="ascii") as file:
             file.write(f"port {port}\nbind 127.0.0.1\ndir {self.folder}\n")
             if not sentinel:
                 file.write('save ""\nappendonly yes\nappendfsync always\n')
             file.writelines(option + "\n" for option in options)
-        self.arguments = ["--sentinel"] if sentinel else []
+        self.arguments = [path, *(["--sentinel"] if sentinel else [])]
         self.start()
-
-    def start(self):
-        with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(
-                ["redis-server", self.file, *self.arguments],
-                stdout=log, stderr=log)
-        assert gateways.wait_until(self._answers), "Redis does not start"
-
-    def _answers(self):
-        try:
-            return self.command("PING").startswith(b"+PONG")
-        except OSError:
-            return False
 
     def command(self, *words):
         """Send one command; returns the beginning of the answer. A single word
@@ -125,18 +121,3 @@ class Server:
             except ConnectionResetError:
                 pass  # a sentinel ends all connections when it promotes one
         raise ConnectionResetError
-
-    def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-
-    def close(self):
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)

@@ -267,6 +267,20 @@ stores_say(const struct stores *stores, const char *command, char *answer,
     close(fd);
 }
 
+long
+stores_info(const struct stores *stores, const char *section, const char *name)
+{
+    char command[32];
+    static char answer[8192];
+    const char *found;
+
+    (void)snprintf(command, sizeof(command), "INFO %s", section);
+    stores_say(stores, command, answer, sizeof(answer));
+    found = strstr(answer, name);
+    assert_non_null(found);
+    return strtol(found + strlen(name), NULL, 10);
+}
+
 void
 stores_expect(const struct store *store, const char *what, enum pst_err got,
               enum pst_err want)

@@ -81,6 +81,11 @@ enum pst_err stores_touch(struct store *store,
 void stores_say(const struct stores *stores, const char *command, char *answer,
                 size_t size);
 
+/* A number in Redis's reply to INFO.
+ *   name  with its colon */
+long stores_info(const struct stores *stores, const char *section,
+                 const char *name);
+
 /* Fail unless e is want. `what` names the row. The message has the store's
  * reason. */
 void stores_expect(const struct store *store, const char *what,

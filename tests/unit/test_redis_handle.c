@@ -598,21 +598,6 @@ test_one_round_trip(void **state)
         expect("check", check(1), PST_OK);
 }
 
-/* A number in the reply to INFO. */
-static long
-info(const char *section, const char *name)
-{
-    char command[32];
-    static char answer[8192];
-    const char *found;
-
-    (void)snprintf(command, sizeof(command), "INFO %s", section);
-    stores_say(&stores, command, answer, sizeof(answer));
-    found = strstr(answer, name);
-    assert_non_null(found);
-    return strtol(found + strlen(name), NULL, 10);
-}
-
 /* One connection per handle, however many calls it makes. */
 static void
 test_one_connection(void **state)
@@ -622,7 +607,7 @@ test_one_connection(void **state)
 
     (void)state;
     stores_start(&stores, STORE_REDIS, NULL);
-    before = info("stats", "total_connections_received:");
+    before = stores_info(&stores, "stats", "total_connections_received:");
     handles[0] = stores_open(&stores, "shop");
     handles[1] = stores_open(&stores, "shop");
     for (unsigned i = 0; i < 100; i++) {
@@ -632,7 +617,9 @@ test_one_connection(void **state)
     store_close(&handles[1]);
     store = handles[0];
     /* The connections of the two handles, and of this INFO. */
-    assert_int_equal(info("stats", "total_connections_received:"), before + 3);
+    assert_int_equal(
+        stores_info(&stores, "stats", "total_connections_received:"),
+        before + 3);
 }
 
 /* After a restart, or on the next server of a failover. */

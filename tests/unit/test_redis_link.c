@@ -139,21 +139,6 @@ start(void)
     store = stores_open(&stores, "shop");
 }
 
-/* A number in the reply to INFO. */
-static long
-info(const char *section, const char *name)
-{
-    char command[32];
-    static char answer[8192];
-    const char *found;
-
-    (void)snprintf(command, sizeof(command), "INFO %s", section);
-    stores_say(&stores, command, answer, sizeof(answer));
-    found = strstr(answer, name);
-    assert_non_null(found);
-    return strtol(found + strlen(name), NULL, 10);
-}
-
 /* Replies are not mixed up, and there is one connection, which the first calls
  * wait for together. */
 static void
@@ -163,7 +148,7 @@ test_one_connection(void **state)
 
     (void)state;
     start();
-    before = info("stats", "total_connections_received:");
+    before = stores_info(&stores, "stats", "total_connections_received:");
     run(end_even, FIBERS);
     assert_int_equal(count_of(PST_OK, FIBERS), FIBERS);
     for (int i = 0; i < 3; i++) {
@@ -171,7 +156,9 @@ test_one_connection(void **state)
         for (unsigned n = 0; n < FIBERS; n++)
             assert_int_equal(results[n], n % 2 == 0 ? PST_REVOKED : PST_OK);
     }
-    assert_int_equal(info("stats", "total_connections_received:"), before + 2);
+    assert_int_equal(
+        stores_info(&stores, "stats", "total_connections_received:"),
+        before + 2);
 }
 
 /* Each call has its own error. */
