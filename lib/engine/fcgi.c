@@ -347,10 +347,12 @@ fcgi_serve_request(const struct fcgi_service *service,
 bool
 fcgi_has_memory(void)
 {
-    void *memory = malloc(LIBFCGI_SIZE);
+    /* Else a compiler may leave both calls out. */
+    void *volatile memory = malloc(LIBFCGI_SIZE);
+    bool is_there = memory != NULL;
 
     free(memory);
-    return memory != NULL;
+    return is_there;
 }
 
 bool

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "engine/server_loop.h"
 #include "engine/wait.h"
+#include "failing.h"
 #include "fake_wait.h"
 #include "fcgi_client.h"
 
@@ -657,6 +658,34 @@ test_too_many_requests(void **state)
     run(overload);
 }
 
+/* libfcgi aborts the program when it has no memory: it does not get the
+ * request. */
+static void
+have_no_memory(void)
+{
+    char answer[ANSWER_MAX];
+    int descriptor = connect_one();
+
+    echo(descriptor); /* its fiber is kept: no memory is needed for one */
+    send_echo(descriptor);
+    failing_at(1);
+    assert_true(fcgi_client_receive_answer(descriptor, answer));
+    assert_true(failing_has_failed());
+    assert_non_null(strstr(answer, "Status: 503 "));
+    assert_non_null(strstr(answer, "\r\nRetry-After: 1\r\n"));
+    fcgi_client_expect_closed(descriptor);
+    descriptor = connect_one();
+    echo(descriptor);
+    wait_close(descriptor);
+}
+
+static void
+test_no_memory(void **state)
+{
+    (void)state;
+    run(have_no_memory);
+}
+
 /* The end: what is idle is closed at once, what runs is finished. */
 static void
 drain_some(void)
@@ -921,6 +950,7 @@ main(void)
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_peer_list),
         cmocka_unit_test(test_too_many_requests),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_of_pipelined_requests),
         cmocka_unit_test(test_drain_of_new_connections),
