@@ -412,7 +412,8 @@ close_after_reply(int listener, int report)
             (void)!read(report, &byte, 1);
         (void)!write(client, "$-1\r\n$-1\r\n", 10);
     }
-    close(client);
+    /* close() would reset the connection: not all was read. */
+    (void)!shutdown(client, SHUT_WR);
     (void)!write(report, ".", 1);
     client = accept(listener, NULL, NULL);
     while (read_commands(client, 1, report) == 1)
