@@ -98,7 +98,8 @@ receive_head(void *context, int status)
     }
     forward_copy_head(forwarding->res, forwarding->response);
     /* It may last for hours. */
-    if (!forwarding->outgoing->has_mutation && is_event_stream(forwarding->res))
+    if (forwarding->ctx->order && !forwarding->outgoing->has_mutation &&
+        is_event_stream(forwarding->res))
         session_order_end(forwarding->ctx);
     forwarding->has_length = !pst_str_is_absent(
         response_get_header(forwarding->res, PST_STR("Content-Length")));

@@ -21,9 +21,7 @@ enum pst_err
 session_order_begin(struct context *ctx, const struct request *req,
                     const struct auth *auth, bool *has_waited)
 {
-    const struct wait_limit limit = {clock_ms() +
-                                         ctx->config->first_byte_timeout * 1000,
-                                     req->source.descriptor};
+    struct wait_limit limit = {.client = req->source.descriptor};
     struct store_lock *lock;
     struct store_id sid;
     enum pst_err e;
@@ -35,6 +33,7 @@ session_order_begin(struct context *ctx, const struct request *req,
     if (!lock)
         return PST_NO_MEMORY;
     store_id_sid(auth->session.sid, &sid);
+    limit.deadline = clock_ms() + ctx->config->first_byte_timeout * 1000;
     e = store_lock_acquire(ctx->store, lock, &sid, &limit, has_waited);
     if (!e)
         ctx->order = lock;
