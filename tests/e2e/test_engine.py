@@ -249,23 +249,25 @@ def dripping(connections, byte):
         thread.join(20)
 
 
-def login_time(path, count=15):
-    """The median of so many logins, in seconds."""
-    times = []
+def login_times(paths, count=15):
+    """The median of so many logins at each program, in seconds. The programs
+    take turns, so that what delays this process delays all of them."""
+    times = [[] for _ in paths]
     for number in range(count):
-        begin = time.monotonic()
-        log_in(path, f"timed{number}@b.example")
-        times.append(time.monotonic() - begin)
-    return statistics.median(times)
+        for path, found in zip(paths, times):
+            begin = time.monotonic()
+            log_in(path, f"timed{number}@b.example")
+            found.append(time.monotonic() - begin)
+    return [statistics.median(found) for found in times]
 
 
-def test_login_beside_1000_slow_bodies_is_as_fast_as_on_an_idle_machine(
+def test_login_beside_1000_slow_bodies_is_as_fast_as_at_an_idle_program(
         start, scripted, descriptors):
-    """Each sends a byte a second. The bound leaves 100 ms to other programs of a
-    busy machine. One byte that cost each body a millisecond would make the loop
-    busy all the time: a second."""
-    _, path = start(scripted(), POSTERN_BODY_TIMEOUT="60s")
-    idle = login_time(path)
+    """Each sends a byte a second. The bound is generous: one byte that cost
+    each body a millisecond would make the loop busy all the time."""
+    backend = scripted()
+    _, path = start(backend, POSTERN_BODY_TIMEOUT="60s")
+    _, quiet = start(backend)
     slow = [fcgi.Connection(path) for _ in range(1000)]
     for connection in slow:
         connection.start(params_of(bytes(100000)))
@@ -273,8 +275,8 @@ def test_login_beside_1000_slow_bodies_is_as_fast_as_on_an_idle_machine(
     with dripping(slow, fcgi.stream(fcgi.STDIN, 1, b" ", end=False)):
         for _ in range(3):
             time.sleep(0.7)
-            busy = login_time(path)
-            assert busy < 4 * idle + 0.1, (busy, idle)
+            busy, idle = login_times((path, quiet))
+            assert busy < 4 * idle, (busy, idle)
         assert not have_answers(slow)
     close_all(slow)
 
@@ -748,7 +750,7 @@ def test_parts_of_a_stream_arrive_one_by_one(site, name, accept):
     assert answer.whole and answer.get("content-type").startswith(accept)
     sent = site.backend.named(name)[-1].sent_at
     late = sorted(got - begun for got, begun in zip(arrived, sent))
-    assert len(late) == 5 and late[2] < 0.05 and late[4] < 1, late
+    assert len(late) == 5 and late[2] < 0.05 and late[4] < 0.25, late
 
 
 @pytest.mark.parametrize("name", ["silent", "half", "drip"])

@@ -27,7 +27,7 @@ from test_engine import (MULTIPART_END, body_of, code_of, log_in, me_of,
 from test_serve import Program, environment
 
 LEASE = 1.0     # seconds: store/store_lock.h
-SOON = 1        # seconds: of a machine that is busy
+SOON = 0.5      # seconds: of a machine that is busy
 
 
 class OrderedBackend(ScriptedBackend):
