@@ -92,8 +92,7 @@ check_settings(const struct config *config)
 {
     if (geteuid() == 0)
         puts("this is root, who may read and write everything: to try what the "
-             "programs may, run it as their user, unless systemd makes that "
-             "user (DynamicUser)");
+             "programs may, run it as their user (runuser -u postern -- ...)");
     check_secret_names();
     check_secure_cookie(config);
     check_origin_behind_proxy(config);

@@ -7,26 +7,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define USER_NAME_MAX 64
+#include "base/base.h"
+
+#define NAME_BYTES 64 /* of a user or a group */
 
 /* Bytes of a path; a longer one is refused. */
 #define PATH_BYTES 1024
 
 /* The name of a user, or its number. */
 static const char *
-user_name(uid_t uid, char storage[static USER_NAME_MAX])
+user_name(uid_t uid, char storage[static NAME_BYTES])
 {
     const struct passwd *entry = getpwuid(uid);
 
     if (entry)
-        (void)snprintf(storage, USER_NAME_MAX, "%s", entry->pw_name);
+        (void)snprintf(storage, NAME_BYTES, "%s", entry->pw_name);
     else
-        (void)snprintf(storage, USER_NAME_MAX, "%lu", (unsigned long)uid);
+        (void)snprintf(storage, NAME_BYTES, "%lu", (unsigned long)uid);
+    return storage;
+}
+
+/* The name of a group, or its number. */
+static const char *
+group_name(gid_t gid, char storage[static NAME_BYTES])
+{
+    const struct group *entry = getgrgid(gid);
+
+    if (entry)
+        (void)snprintf(storage, NAME_BYTES, "%s", entry->gr_name);
+    else
+        (void)snprintf(storage, NAME_BYTES, "%lu", (unsigned long)gid);
     return storage;
 }
 
@@ -43,8 +59,8 @@ static bool
 set_owner_reason(char reason[static PLACE_REASON_MAX], const char *path,
                  const struct stat *place)
 {
-    char owner[USER_NAME_MAX];
-    char self[USER_NAME_MAX];
+    char owner[NAME_BYTES];
+    char self[NAME_BYTES];
 
     (void)snprintf(reason, PLACE_REASON_MAX,
                    "%.256s belongs to the user %s (mode %04o), and %s may not "
@@ -169,32 +185,91 @@ place_check_socket(const char *path, char reason[static PLACE_REASON_MAX])
     return set_owner_reason(reason, path, &found);
 }
 
+/* A folder for the store that is not there. */
+static bool
+check_missing_store(const char *folder, char reason[static PLACE_REASON_MAX])
+{
+    char parent[PATH_BYTES];
+
+    copy_parent(folder, parent);
+    if (geteuid() != 0 || (errno != ENOENT && errno != EACCES))
+        return place_check_folder(parent, reason);
+    return set_reason(reason, "the folder ", folder,
+                      "is missing, and one that root makes would be of no use "
+                      "to the programs: make it for their user "
+                      "(install -d -m 700 -o USER FOLDER), or for several "
+                      "users of a group (install -d -m 2770 -g GROUP FOLDER)");
+}
+
+/* A file of a shared folder that other users than its owner cannot open. Its
+ * owner need not care: opening the store repairs it. */
+static bool
+check_shared_file(const struct stat *folder, const char *path,
+                  char reason[static PLACE_REASON_MAX])
+{
+    char group[NAME_BYTES];
+    char owner[NAME_BYTES];
+    struct stat found;
+
+    if (stat(path, &found) != 0 || found.st_uid == geteuid() ||
+        (found.st_gid == folder->st_gid && (found.st_mode & 0060) == 0060))
+        return true;
+    (void)group_name(folder->st_gid, group);
+    (void)snprintf(reason, PLACE_REASON_MAX,
+                   "%.256s belongs to the user %s (mode %04o), and not to the "
+                   "group %s of its folder: chgrp %s and chmod 660 it",
+                   path, user_name(found.st_uid, owner),
+                   (unsigned)(found.st_mode & 07777), group, group);
+    return false;
+}
+
+static bool
+check_shared_store(const struct stat *folder, const char *path,
+                   char reason[static PLACE_REASON_MAX])
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb", "order"};
+    char group[NAME_BYTES];
+    char self[NAME_BYTES];
+    char file[PATH_BYTES];
+
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+        (void)user_name(geteuid(), self);
+        (void)group_name(folder->st_gid, group);
+        (void)snprintf(reason, PLACE_REASON_MAX,
+                       "the folder %.256s is for the group %s, and %s is not "
+                       "in it: usermod -aG %s %s, and restart what this user "
+                       "runs",
+                       path, group, self, group, self);
+        return false;
+    }
+    for (size_t i = 0; i < PST_COUNT(files); i++) {
+        (void)snprintf(file, sizeof(file), "%s/%s", path, files[i]);
+        if (!check_shared_file(folder, file, reason))
+            return false;
+    }
+    return true;
+}
+
 bool
 place_check_store(const struct store_url *url,
                   char reason[static PLACE_REASON_MAX])
 {
-    char parent[PATH_BYTES];
-    char owner[USER_NAME_MAX];
-    char self[USER_NAME_MAX];
+    char owner[NAME_BYTES];
+    char self[NAME_BYTES];
     struct stat found;
 
     if (url->kind != STORE_LMDB)
         return url->path[0] != '/' || place_check_socket(url->path, reason);
-    if (stat(url->path, &found) != 0) {
-        copy_parent(url->path, parent);
-        if (geteuid() != 0 || (errno != ENOENT && errno != EACCES))
-            return place_check_folder(parent, reason);
-        return set_reason(reason, "the folder ", url->path,
-                          "is missing, and one that root makes would be of no "
-                          "use to the programs: make it for their user "
-                          "(install -d -m 700 -o USER FOLDER), or, with "
-                          "StateDirectory of systemd, start a program once");
-    }
+    if (stat(url->path, &found) != 0)
+        return check_missing_store(url->path, reason);
+    if (store_folder_is_shared(found.st_mode))
+        return check_shared_store(&found, url->path, reason);
     if (geteuid() == 0 || found.st_uid == geteuid())
         return true;
     (void)snprintf(reason, PLACE_REASON_MAX,
                    "the folder %.256s belongs to the user %s, and this is %s: "
-                   "run this, and all programs, as the same user",
+                   "run this, and all programs, as the same user; or let a "
+                   "group of both share it: chgrp GROUP and chmod 2770 it",
                    url->path, user_name(found.st_uid, owner),
                    user_name(geteuid(), self));
     return false;

@@ -8,7 +8,7 @@
 
 #include "server/store_url.h"
 
-#define PLACE_REASON_MAX 512
+#define PLACE_REASON_MAX 768
 
 /*
  * Can this user make files in a folder?
@@ -28,7 +28,8 @@ bool place_check_socket(const char *path, char reason[static PLACE_REASON_MAX]);
 /*
  * May this user open the store? If root ran a command before the programs have
  * run, root would make the folder, and the programs could not open it. So for
- * root, a missing folder is an error.
+ * root, a missing folder is an error. In a folder that a group shares, a file
+ * that its members cannot open is an error, for root too.
  * Of Redis, only a Unix socket is checked. As above.
  */
 bool place_check_store(const struct store_url *url,

@@ -5,6 +5,7 @@
 #include "server/store_url.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "codec/percent.h"
 #include "crypto/crypto.h"
@@ -381,4 +382,10 @@ store_url_emit(struct pst_buf *buf, const struct store_url *url)
         pst_buf_add_string(buf, "none");
         break;
     }
+}
+
+bool
+store_folder_is_shared(mode_t mode)
+{
+    return (mode & (S_ISGID | S_IWGRP | S_IWOTH)) == (S_ISGID | S_IWGRP);
 }

@@ -14,6 +14,8 @@
 #ifndef POSTERN_SERVER_STORE_URL_H
 #define POSTERN_SERVER_STORE_URL_H
 
+#include <sys/types.h>
+
 #include "base/base.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -77,5 +79,11 @@ PST_MUST_USE enum pst_err store_url_parse(struct pst_str value,
 
 /* Print it with its password masked: for `postern check` and the log. */
 void store_url_emit(struct pst_buf *buf, const struct store_url *url);
+
+/*
+ * Do several users share an LMDB folder of this mode? Its group may write there
+ * and nobody else, and new files get its group (set-group-ID: mode 2770).
+ */
+bool store_folder_is_shared(mode_t mode);
 
 #endif

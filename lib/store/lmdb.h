@@ -30,6 +30,7 @@ enum {
     LMDB_LATE = -5,               /* the caller of a write had left */
     LMDB_BUSY = -6,               /* too many writes wait */
     LMDB_SHARE_FULL = -7,         /* a share of the map is used up */
+    LMDB_FILE_IS_FOREIGN = -8,    /* in a shared folder, but not its group's */
 };
 
 /* A key: the tag of the audience and up to two ids. The key of an expiry entry

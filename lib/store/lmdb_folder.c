@@ -9,20 +9,27 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_FILE "order"
 #define LOCK_FILE_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+/* Of the files of a shared folder. */
+#define SHARED_FILE_MODE 0660
 
 static pthread_mutex_t folders_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lmdb_folder *folders;
+
+/* The files of LMDB. */
+static const char *const files[] = {"data.mdb", "lock.mdb"};
 
 /* Would LMDB have to create a file? */
 static bool
 lmdb_folder_lacks_files(const char *path)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
     int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool lacks = false;
 
@@ -48,6 +55,8 @@ lmdb_folder_prepare(const char *path, struct stat *folder)
         return errno;
     if (!S_ISDIR(folder->st_mode))
         return ENOTDIR;
+    if (store_folder_is_shared(folder->st_mode))
+        return 0;
     /* The attack: a user who can write to this folder can replace the files. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return LMDB_FOLDER_IS_WRITABLE;
@@ -55,6 +64,73 @@ lmdb_folder_prepare(const char *path, struct stat *folder)
     if (folder->st_uid != geteuid() && lmdb_folder_lacks_files(path))
         return LMDB_FOLDER_IS_FOREIGN;
     return 0;
+}
+
+/* Shared folders. */
+
+/*
+ * Make a file that every member of the group can open; it may exist. Its owner
+ * gives it the group and the mode, for the umask may have withheld them, and it
+ * may be older than the sharing.
+ *   folder  a descriptor, and what fstat(2) says of it
+ * Returns 0, LMDB_FILE_IS_FOREIGN or an errno.
+ */
+static int
+lmdb_file_share(int folder, const struct stat *found, const char *name)
+{
+    int file = openat(folder, name, LOCK_FILE_FLAGS | O_CREAT | O_NONBLOCK,
+                      SHARED_FILE_MODE);
+    struct stat st;
+    int rc = 0;
+
+    if (file < 0)
+        return errno == EACCES ? LMDB_FILE_IS_FOREIGN : errno;
+    if (fstat(file, &st) != 0)
+        rc = errno;
+    else if (st.st_uid == geteuid() &&
+             (st.st_gid != found->st_gid ||
+              (st.st_mode & 0777) != SHARED_FILE_MODE) &&
+             (fchown(file, (uid_t)-1, found->st_gid) != 0 ||
+              fchmod(file, SHARED_FILE_MODE) != 0))
+        rc = errno;
+    close(file);
+    return rc;
+}
+
+/*
+ * Make the files of a shared folder; of one that is not shared, none. They must
+ * not be open in this process.
+ * Returns 0, LMDB_FILE_IS_FOREIGN or an errno.
+ */
+static int
+lmdb_folder_share_files(int folder, const char *const *names, size_t count)
+{
+    struct stat found;
+    int rc = 0;
+
+    if (fstat(folder, &found) != 0)
+        return errno;
+    if (!store_folder_is_shared(found.st_mode))
+        return 0;
+    /* Nobody must find a file that has not got its mode yet. */
+    if (flock(folder, LOCK_EX) != 0)
+        return errno;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = lmdb_file_share(folder, &found, names[i]);
+    return rc;
+}
+
+static int
+lmdb_folder_share(const char *path)
+{
+    int folder = open(path, FOLDER_FLAGS);
+    int rc;
+
+    if (folder < 0)
+        return errno;
+    rc = lmdb_folder_share_files(folder, files, PST_COUNT(files));
+    close(folder); /* and its lock */
+    return rc;
 }
 
 /* Folders that are open in this process. */
@@ -76,9 +152,12 @@ static int
 lmdb_folder_open(const struct store_url *url, const struct stat *found,
                  struct lmdb_folder **out)
 {
-    struct lmdb_folder *folder = calloc(1, sizeof(*folder));
-    int rc;
+    int rc = lmdb_folder_share(url->path);
+    struct lmdb_folder *folder;
 
+    if (rc)
+        return rc;
+    folder = calloc(1, sizeof(*folder));
     if (!folder)
         return ENOMEM;
     folder->pid = getpid();
@@ -144,16 +223,19 @@ lmdb_lock_file_create(int folder, int *descriptor)
 static int
 lmdb_lock_file_open(const char *path, int *descriptor)
 {
-    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
+    static const char *const name = LOCK_FILE;
+    int folder = open(path, FOLDER_FLAGS);
+    int rc;
 
     if (folder < 0)
         return errno;
-    *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS);
-    if (*descriptor < 0 && errno == ENOENT)
-        rc = lmdb_lock_file_create(folder, descriptor);
-    else if (*descriptor < 0)
-        rc = errno;
+    rc = lmdb_folder_share_files(folder, &name, 1);
+    if (rc == 0) {
+        *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS);
+        if (*descriptor < 0)
+            rc = errno == ENOENT ? lmdb_lock_file_create(folder, descriptor)
+                                 : errno;
+    }
     close(folder);
     return rc;
 }

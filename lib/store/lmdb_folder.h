@@ -3,6 +3,10 @@
  * lmdb_folder.h - an LMDB folder: who may use it; its environment and writer,
  * which all handles of a process share.
  *
+ * A folder belongs to one user (mode 0700), or to the members of a group, who
+ * share it (mode 2770). The files of a shared folder have its group and mode
+ * 0660, whatever the umask: so it does not matter who starts first.
+ *
  * An environment may be open only once in a process: when a process closes any
  * descriptor of a file, POSIX drops all its locks on that file.
  */
@@ -35,8 +39,8 @@ struct lmdb_folder {
  * Open a folder, or share what is open.
  *   url  STORE_LMDB
  *   out  set on success; the caller releases it
- * Returns 0, LMDB_FOLDER_IS_WRITABLE, LMDB_FOLDER_IS_FOREIGN, an error code of
- * LMDB or an errno.
+ * Returns 0, LMDB_FOLDER_IS_WRITABLE, LMDB_FOLDER_IS_FOREIGN,
+ * LMDB_FILE_IS_FOREIGN, an error code of LMDB or an errno.
  */
 PST_MUST_USE int lmdb_folder_acquire(const struct store_url *url,
                                      struct lmdb_folder **out);
@@ -46,7 +50,7 @@ PST_MUST_USE int lmdb_folder_acquire(const struct store_url *url,
  * what is open. It is closed with the folder.
  *   path        of the folder
  *   descriptor  set on success
- * Returns 0, LMDB_FOLDER_IS_FOREIGN or an errno.
+ * Returns 0, LMDB_FOLDER_IS_FOREIGN, LMDB_FILE_IS_FOREIGN or an errno.
  */
 PST_MUST_USE int lmdb_folder_open_lock_file(struct lmdb_folder *folder,
                                             const char *path, int *descriptor);

@@ -43,10 +43,14 @@ static const struct {
 } error_texts[] = {
     {LMDB_NEWER_RECORD, ": " RECORD_NEWER_ERROR},
     {LMDB_FOLDER_IS_WRITABLE,
-     ": its group or others may write to this folder: chmod 700 it"},
+     ": its group or others may write to this folder: chmod 700 it, or, if "
+     "several users share it by its group, chmod 2770 it"},
     {LMDB_FOLDER_IS_FOREIGN,
      ": this folder belongs to another user, who could not open files that we "
      "create in it: run this as that user"},
+    {LMDB_FILE_IS_FOREIGN,
+     ": a file in this folder belongs to another user and not to the folder's "
+     "group: chgrp the files to that group, and chmod 660 them"},
     {ENOENT,
      " does not exist: make it, owned by the user who runs the programs "
      "(install -d -m 700 -o USER FOLDER)"},

@@ -183,6 +183,7 @@ def test_root_makes_no_store(graphql, folder, arguments):
     assert done.returncode == (1 if arguments == ["whoami"] else 69), done
     assert f"the folder {store} is missing".encode() in done.stderr
     assert b"install -d -m 700 -o USER" in done.stderr
+    assert b"install -d -m 2770 -g GROUP" in done.stderr
     assert os.listdir(folder) == []
 
 

@@ -5,12 +5,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fake_clock.h"
+#include "store/store_lock.h"
+#include "store/store_operations.h"
 #include "stores.h"
 
 #define REOPEN_DELAY 250 /* milliseconds, after opening has failed */
@@ -60,6 +65,7 @@ test_files(void **state)
 static void
 test_open_folder(void **state)
 {
+    static const mode_t modes[] = {0770, 0702, 02707, 02777};
     struct store_id sid = stores_id(1);
     struct store *store;
     char path[128];
@@ -67,12 +73,134 @@ test_open_folder(void **state)
     (void)state;
     (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(chmod(path, 0770), 0);
-    store = stores_open(&stores, "shop");
-    stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
-                  PST_STORE_DOWN);
-    assert_non_null(strstr(store_error(store), "chmod 700 it"));
-    store_close(&store);
+    for (size_t i = 0; i < PST_COUNT(modes); i++) {
+        assert_int_equal(chmod(path, modes[i]), 0);
+        store = stores_open(&stores, "shop");
+        stores_expect(store, "check", store_check(store, &sid, NULL, NOW),
+                      PST_STORE_DOWN);
+        assert_non_null(strstr(store_error(store), "chmod 700 it"));
+        store_close(&store);
+    }
+}
+
+/* What fstat(2) says of a file of the store. */
+static struct stat
+stat_file(const char *name)
+{
+    struct stat found;
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/lmdb/%s", stores.folder, name);
+    assert_int_equal(lstat(path, &found), 0);
+    return found;
+}
+
+static void
+make_shared_folder(char path[static 128])
+{
+    (void)snprintf(path, 128, "%s/lmdb", stores.folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    if (geteuid() == 0)
+        assert_int_equal(chown(path, (uid_t)-1, NOBODY), 0);
+    assert_int_equal(chmod(path, 02770), 0);
+}
+
+/* In a folder that a group shares, the files are the group's, whatever the
+ * umask; and those that were their owner's alone become so. */
+static void
+test_shared_folder(void **state)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb", "order"};
+    mode_t mask = umask(0077);
+    char path[128];
+    char file[160];
+
+    (void)state;
+    make_shared_folder(path);
+    for (int round = 0; round < 2; round++) {
+        struct store *store = stores_open(&stores, "shop");
+        struct store_lock lock = {.place.id = stores_id(1)};
+
+        stores_expect(store, "ping", store_ping(store, NOW), PST_OK);
+        assert_int_equal(store->backend->lock(store, &lock), PST_OK);
+        store->backend->unlock(store, &lock);
+        for (size_t i = 0; i < PST_COUNT(files); i++) {
+            struct stat found = stat_file(files[i]);
+
+            assert_int_equal(found.st_mode & 07777, 0660);
+            if (geteuid() == 0)
+                assert_int_equal(found.st_gid, NOBODY);
+            (void)snprintf(file, sizeof(file), "%s/%s", path, files[i]);
+            assert_int_equal(chmod(file, 0600), 0);
+            if (geteuid() == 0)
+                assert_int_equal(chown(file, (uid_t)-1, 0), 0);
+        }
+        store_close(&store);
+    }
+    (void)umask(mask);
+}
+
+/* In a child process that is the user n of the group: ping the store, and do
+ * what `then` says. Returns the child's exit status. */
+static int
+run_as_member(uid_t user, void (*then)(struct store *store))
+{
+    static const gid_t group = NOBODY;
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct store *store;
+
+        (void)umask(0077);
+        if (setgroups(1, &group) != 0 || setgid(user) != 0 || setuid(user) != 0)
+            _exit(2);
+        store = stores_open(&stores, "shop");
+        status = store_ping(store, NOW) == PST_OK ? 0 : 1;
+        if (status == 1 && !strstr(store_error(store), "chmod 660 them"))
+            status = 3;
+        if (then)
+            then(store);
+        store_close(&store);
+        _exit(status);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Die as kill -9 does. */
+static void
+die(struct store *store)
+{
+    (void)store;
+    (void)raise(SIGKILL);
+}
+
+/* Members of the group use one store, whoever was first, and when one of them
+ * was killed. Only root can try it. */
+static void
+test_two_users(void **state)
+{
+    char path[128];
+    char file[160];
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(stores.folder, 0711), 0);
+    make_shared_folder(path);
+    assert_int_equal(run_as_member(1001, NULL), 0);
+    assert_int_equal(stat_file("data.mdb").st_uid, 1001);
+    assert_int_equal(run_as_member(1002, die), -SIGKILL);
+    assert_int_equal(run_as_member(1001, die), -SIGKILL);
+    assert_int_equal(run_as_member(1002, NULL), 0);
+    /* Only its owner can use it, and does so again for all. */
+    (void)snprintf(file, sizeof(file), "%s/data.mdb", path);
+    assert_int_equal(chmod(file, 0600), 0);
+    assert_int_equal(run_as_member(1002, NULL), 1);
+    assert_int_equal(run_as_member(1001, NULL), 0);
+    assert_int_equal(run_as_member(1002, NULL), 0);
 }
 
 /* EPERM of the kernel is not reported as a wrong mode of the folder: here it
@@ -188,6 +316,7 @@ main(void)
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_files),         TEST(test_open_folder),
+        TEST(test_shared_folder), TEST(test_two_users),
         TEST(test_not_permitted), TEST(test_missing_folder),
         TEST(test_no_folder),     TEST(test_two_handles),
     };
