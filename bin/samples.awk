@@ -14,7 +14,8 @@ BEGIN {
         " apache/postern-settings.conf apache/postern-proxy.conf" \
         " nginx/postern-http.conf nginx/postern-params.conf" \
         " nginx/postern-server.conf systemd/postern@.socket" \
-        " systemd/postern@.service systemd/postern.env "
+        " systemd/postern@.service systemd/postern.env" \
+        " systemd/postern-sysusers.conf systemd/postern-tmpfiles.conf "
 }
 FNR == 1 {
     if (count)

@@ -3,16 +3,15 @@
 
 import os
 import pathlib
-import pwd
 import re
 import shutil
 import stat
 import subprocess
-import tempfile
 
 import pytest
 import test_demo
 from gateway import BUILD, SANITIZER_ENVIRONMENT, ROOT
+from machine import Machine, needs_machine
 
 README = os.path.join(ROOT, "README.md")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
@@ -22,9 +21,12 @@ PROGRAMS = ("login", "query", "logout", "session", "authorize")
 INSTALL = ["demo/packages build", "./autogen.sh",
            "mkdir -p build && cd build", "../configure", "make",
            "make install"]
-CONFIGURE = ["postern secret | install -D -m 600 -o www-data /dev/stdin "
+CONFIGURE = ["postern config systemd postern-sysusers.conf | systemd-sysusers -",
+             "postern config systemd postern-tmpfiles.conf "
+             "| systemd-tmpfiles --create -",
+             "postern secret | install -m 640 -g postern /dev/stdin "
              "/etc/postern/secret",
-             "install -d -m 700 -o www-data /var/lib/postern",
+             "usermod -aG postern www-data",
              "runuser -u www-data -- env "
              "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
              "POSTERN_ORIGIN=https://shop.example "
@@ -116,41 +118,28 @@ def test_install_commands_work(tmp_path):
     assert (local / f"share/man/man5/{page}.5").exists()
 
 
-@pytest.fixture(name="root")
-def root_fixture():
-    """A folder that any user can search."""
-    with tempfile.TemporaryDirectory(prefix="postern-readme.") as folder:
-        os.chmod(folder, 0o755)
-        yield folder
-
-
-def test_configuration_commands_work(root, backend):
-    """They create a secret and a store; `postern check` accepts them."""
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    lines = []
-    for line in CONFIGURE:
-        line = line.replace("http://127.0.0.1:3000/graphql", backend.url)
-        for folder in ("/etc/postern", "/var/lib"):
-            line = line.replace(folder, root + folder)
-        # www-data may have no access to the build.
-        line = line.replace("www-data", user)
-        if os.geteuid() != 0:
-            line = line.replace(f"runuser -u {user} -- ", "")
-        lines.append(line)
-    path = os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]
-    more = {"PATH": path, "POSTERN_STORE": f"lmdb:{root}/var/lib/postern"}
-    os.makedirs(f"{root}/var/lib")
-    output = shell(lines, root, **more)
-    assert "the store answers" in output
-    assert stat.S_IMODE(os.stat(f"{root}/var/lib/postern").st_mode) == 0o700
-    secret = f"{root}/etc/postern/secret"
-    assert stat.S_IMODE(os.stat(secret).st_mode) == 0o600
-    with open(secret, encoding="ascii") as file:
-        assert len(file.read().strip()) >= 32
-    # `postern check` refuses a secret that all users can read.
-    os.chmod(secret, 0o644)
-    with pytest.raises(AssertionError, match="COOKIE_SESSION_SECRET_FILE"):
-        shell(lines[2:], root, **more)
+@needs_machine
+def test_configuration_commands_work(backend):
+    """They make a user, a secret and a store; `postern check` accepts them."""
+    machine = Machine()
+    try:
+        lines = [line.replace("http://127.0.0.1:3000/graphql", backend.url)
+                 for line in CONFIGURE]
+        assert "the store answers" in machine.shell(lines)
+        for path, mode in (("/var/lib/postern", 0o2770),
+                           ("/etc/postern/secret", 0o640)):
+            found = os.stat(machine.path(path))
+            assert stat.S_IMODE(found.st_mode) == mode
+            assert found.st_gid == int(machine.run("id", "-g", "postern"))
+        with open(machine.path("/etc/postern/secret"),
+                  encoding="ascii") as file:
+            assert len(file.read().strip()) >= 32
+        # `postern check` refuses a secret that all users can read.
+        os.chmod(machine.path("/etc/postern/secret"), 0o644)
+        with pytest.raises(AssertionError, match="COOKIE_SESSION_SECRET_FILE"):
+            machine.shell(lines[-1:])
+    finally:
+        machine.close()
 
 
 @pytest.mark.parametrize("script", ["demo/run", "tests/run"])

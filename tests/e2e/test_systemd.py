@@ -53,9 +53,9 @@ def test_systemd_accepts_the_units(folder):
     assert (done.returncode, done.stdout) == (0, b"")
     # It reports an error if there is one.
     path = folder / "postern@login.service"
-    path.write_text(path.read_text().replace("DynamicUser", "DynamicUsr"))
+    path.write_text(path.read_text().replace("StateDirectory=", "StateDir="))
     done = verify(folder, path.name)
-    assert b"DynamicUsr" in done.stdout
+    assert b"StateDir" in done.stdout
 
 
 def setting(folder, unit, name, instance, found=r"(.+)"):
