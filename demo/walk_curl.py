@@ -12,6 +12,7 @@ import sys
 COOKIE = "__Host-Http-session"
 GUEST = COOKIE + "-guest"
 DEVICE = COOKIE + "-device"
+PAGE = "/members/session.php"
 ATTRIBUTES = {"path=/", "httponly", "secure", "samesite=lax"}
 SHOWN = ("content-type", "cache-control", "set-cookie", "location", "vary",
          "www-authenticate", "vendure-auth-token", "retry-after", "allow")
@@ -118,6 +119,32 @@ class Walk:
         with open(self.cookie_jar, encoding="utf-8") as file:
             return [line for line in file
                     if "\t" in line and f"\t{DEVICE}\t" not in line]
+
+
+def check_page(walk, who, cookie=None):
+    """Request the protected PHP page; `who` is the user, or None: nobody."""
+    answer = walk.send("GET", PAGE, cookie=cookie)
+    if who:
+        walk.check(answer.status == 200 and who.encode() in answer.raw,
+                   "200, and PHP knows you")
+    else:
+        walk.check(answer.status == 401
+                   and b"SESSION_SUBJECT" not in answer.raw,
+                   "401: PHP is not asked")
+    return answer
+
+
+def check_copy(walk, cookie, is_alive):
+    """Send a copy of the cookie from elsewhere: the page, /session."""
+    copy = f"{COOKIE}={cookie}"
+    answer = check_page(walk, walk.email if is_alive else None, copy)
+    if is_alive:
+        walk.check(copy.encode() in answer.raw, "it shows the cookie")
+        walk.check("no-store" in ", ".join(answer.all("cache-control")),
+                   "Cache-Control: no-store")
+    session = walk.send("GET", "/session", cookie=copy).at("data", "session")
+    walk.check(bool(session) == is_alive, "/session has the user" if is_alive
+               else "/session has nobody")
 
 
 def parts(set_cookie):

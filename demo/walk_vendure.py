@@ -2,8 +2,8 @@
 """Go through a shop on two devices: the cart survives the login."""
 
 from walk_curl import (
-    ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_device, cookies_of,
-    is_in, check_secrets)
+    ATTRIBUTES, COOKIE, DEVICE, GUEST, ask_backend, check_copy, check_device,
+    check_page, cookies_of, is_in, check_secrets)
 
 MONTH, YEAR = 30 * 86400, 365 * 86400
 REGISTER = """mutation Register($input: RegisterCustomerInput!) {
@@ -90,6 +90,9 @@ def fill_cart(walk, backend):
 
 def log_in_with_cart(walk, backend, code, guest_token):
     """Try a wrong password, log in, and check that the cart is the same."""
+    walk.step("a protected page, by PHP: a guest may not read it")
+    check_page(walk, None)
+
     walk.step("open an account")
     answer = walk.send("POST", "/query", {
         "query": REGISTER, "variables": {"input": {
@@ -187,12 +190,16 @@ def log_out(walk, backend, code, first_cookie):
                and not is_in(walk.email.encode(), answer.raw),
                "nobody is logged in")
     walk.check(sent_token(backend) is None, "its token was not sent")
+    check_copy(walk, first_cookie, False)
 
 
 def walk_shop(walk, backend, log):
     walk.use("first device")
     code, guest, guest_token = fill_cart(walk, backend)
     cookie, token = log_in_with_cart(walk, backend, code, guest_token)
+    walk.step("the protected page, by PHP, and from elsewhere a copy of the cookie")
+    check_page(walk, walk.email)
+    check_copy(walk, cookie, True)
     second, second_token = second_device(walk, backend, code)
     log_out(walk, backend, code, cookie)
     check_secrets(walk, [guest_token, token, second_token],

@@ -7,6 +7,7 @@ most 107 bytes.
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -17,6 +18,8 @@ import http_client
 import pytest
 from gateway import (
     BUILD, COOKIE, ROOT, SANITIZER_ENVIRONMENT, is_running, wait_until)
+from selenium.webdriver.common.by import By
+from test_page import Browser
 
 RUN = os.path.join(ROOT, "demo/run")
 EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
@@ -114,10 +117,14 @@ def start_demo_fixture(tmp_path):
             demo.end(signal.SIGTERM)
 
 
-MARKET = ("register", "wrong password", "log in", "session", "query",
-          "mutation", "log out", "query again")
+MARKET = ("register", "a protected page, by PHP, without a session",
+          "wrong password", "log in", "session", "query",
+          "mutation", "the protected page, by PHP",
+          "copy this cookie: it works from elsewhere", "log out", "query again",
+          "query again, with a copy of the old cookie")
 SHOP = ("look at the products", "put something into the cart",
         "open an account", "wrong password", "log in",
+        "the protected page, by PHP, and from elsewhere a copy",
         "log in on a second device", "log out on the first device",
         "now the second device's session is dead", "a copy of the first")
 
@@ -192,7 +199,64 @@ def test_keep_restarts(start_demo, tmp_path):
     check_nothing_left(tmp_path)
 
 
-@pytest.mark.parametrize("victim", ["lighttpd", "backend"])
+@pytest.mark.parametrize("options", [[], ["--cgi"]], ids=["f", "c"])
+def test_copy(start_demo, tmp_path, options):
+    """The other half of the demo, in a browser: a visitor is sent to the login
+    form and back to the PHP page. The lines that it shows work until the
+    logout."""
+    demo = start_demo(*options)
+    assert "/members/session.php" in demo.send("GET", "/").text
+    for path in ("/members/session.php", "/members/session.php/x"):
+        answer = demo.send("GET", path)
+        assert answer.status == 401 and "<?php" not in answer.text
+    demo.private = set()
+    browser = Browser(demo, tmp_path)
+    try:
+        check_copy(browser)
+    finally:
+        browser.driver.quit()
+        shutil.rmtree(tmp_path / "profile", ignore_errors=True)
+    assert demo.end() == 0 and demo.left == {}
+    assert "PHP " not in demo.output, demo.output
+
+
+def check_copy(browser):
+    browser.open()
+    browser.wait_for("other-half").click()
+    browser.wait(lambda: "/login?" in browser.driver.current_url, "login")
+    browser.driver.find_element(
+        By.CSS_SELECTOR, "[autocomplete=username]").send_keys(EMAIL)
+    browser.type("password", PASSWORD)
+    browser.find("password").submit()
+    lines = browser.wait_for("lines").text
+    assert browser.find("name").text == EMAIL
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]+Z", browser.find("expires").text)
+    assert browser.find("subject").text
+    (cookie,) = [cookie["value"] for cookie in browser.cookies()
+                 if cookie["name"] == COOKIE]
+    assert f"'{COOKIE}={cookie}'" in lines
+    browser.picture("copy")
+    before = run_lines(lines)
+    assert before.startswith("200\n") and EMAIL in before, before
+    browser.find("logout").click()
+    browser.wait_for("login-form")
+    assert run_lines(lines) == '401\n{"data":{"session":null}}\n'
+    browser.open("/members/session.php")
+    browser.wait(lambda: "/login?" in browser.driver.current_url, "login")
+    # Nothing of the page is left in the browser.
+    browser.driver.back()
+    browser.wait_for("login-form")
+    browser.check_console("401")
+
+
+def run_lines(lines):
+    done = subprocess.run(["bash", "-c", lines], stdout=subprocess.PIPE,
+                          check=True, timeout=60, env={
+                              "PATH": os.environ["PATH"], "no_proxy": "*"})
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("victim", ["lighttpd", "backend", "php-cgi"])
 def test_a_process_dies(start_demo, tmp_path, victim):
     """It reports the process and stops the others."""
     demo = start_demo()
