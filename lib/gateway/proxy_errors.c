@@ -117,18 +117,20 @@ proxy_send_refusal(const struct request *req, struct response *res,
     struct pst_str body;
     struct pst_buf buf;
     enum pst_err failed;
+    bool is_graphql;
 
     response_set_error_headers(res, e);
     if (e == PST_BAD_METHOD)
         response_set_header(res, PST_STR("Allow"), PST_STR("POST"));
     if (e == PST_PARSE_FAILED && !wants_graphql)
         status = 200;
+    is_graphql = wants_graphql && (status == 200 || status == 400);
     pst_buf_init_arena(&buf, req->arena, REFUSAL_MAX);
     emit_refusal(&buf, req, item, e);
     failed = pst_buf_finish(&buf, &body);
     if (failed)
         return failed;
-    if (e != PST_PARSE_FAILED || !wants_graphql)
+    if (!is_graphql)
         return response_send_json(res, status, body);
     return response_send(res, status,
                          PST_STR("application/graphql-response+json; "

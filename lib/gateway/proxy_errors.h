@@ -37,9 +37,11 @@ void proxy_log_refusal(const struct context *ctx, const struct request *req,
                        const struct proxy_item *item);
 
 /*
- * Send one refusal: its status, and a GraphQL error with the reason. A document
- * that cannot be parsed is a GraphQL response: 200 for a client that accepts
- * application/json, 400 for application/graphql-response+json.
+ * Send one refusal: its status, and a GraphQL error with the reason. What is
+ * wrong with a document (200 or 400) is a GraphQL response: it has the type
+ * application/graphql-response+json for a client that accepts that, since such
+ * clients show the reason in no other type. A document that cannot be parsed is
+ * 200 for application/json, 400 for that type.
  * Returns as response_send().
  */
 PST_MUST_USE enum pst_err proxy_send_refusal(const struct request *req,

@@ -242,7 +242,7 @@ response_redirect(struct response *res, struct pst_str target,
 void
 response_set_error_headers(struct response *res, enum pst_err e)
 {
-    if (e == PST_OVERLOADED || e == PST_NO_MEMORY || e == PST_UNCONFIRMED)
+    if (pst_err_status(e) == 503)
         response_set_header(res, PST_STR("Retry-After"), PST_STR("1"));
 }
 
