@@ -142,8 +142,23 @@ def test_login_and_query(here, site, account, client):
 
 @pytest.mark.parametrize("client", [sent, asked])
 def test_unauthenticated_leads_to_the_login_page(here, site, client):
-    use(here, client(ME) + ".then(() => 0, () => 0)")
-    here.wait_for_url(site.url + return_to("/account.html"))
+    here.leave(MODULE, client(ME), site.url + return_to("/account.html"))
+
+
+# The next answers, each a status and a code, without a request to the server.
+PLANNED = """
+window.planned = %s;
+window.requests = 0;
+window.realFetch ??= window.fetch;
+window.fetch = (...request) => {
+    requests++;
+    if (!planned.length)
+        return realFetch(...request);
+    const [status, code] = planned.shift();
+    return Promise.resolve(new Response(JSON.stringify({ data: null,
+        errors: [{ message: code, extensions: { code } }] }), { status,
+        headers: { "Content-Type": "application/json", "Retry-After": "1" } }));
+};"""
 
 
 @pytest.mark.parametrize("client", [sent, asked])
@@ -153,6 +168,10 @@ def test_wrong_password_stays_on_the_page(here, site, account, client):
         "email": account.email, "password": "wrong"})}.then(
         ({{ error }}) => m.urql.codeOf(error), m.apollo.codeOf)""")
     assert code == "INVALID_CREDENTIALS"
+    here.run(PLANNED % '[[200, "UNAUTHENTICATED"]]')
+    use(here, client(LOGIN, name, {"email": "a", "password": "b"})
+        + ".then(() => 0, () => 0)")
+    assert here.run("return requests") == 1
     assert here.driver.current_url == site.url + "/account.html"
 
 
@@ -175,26 +194,10 @@ def test_dead_bearer_token_leads_to_the_login_page(here, site, client):
         window.apollo = m.apollo.makeClient(
             new m.HttpLink({{ uri: "/query", fetch }}));
         window.fetchDead = fetch;""")
-    if client is sent:
-        use(here, sent(ME, client="apollo") + ".then(() => 0, () => 0)")
-    else:
-        use(here, f"""m.urql.client.query({json.dumps(ME)}, {{}},
-            {{ fetch: fetchDead }}).toPromise().then(() => 0)""")
-    here.wait_for_url(site.url + return_to("/account.html"))
-
-
-BUSY = """
-window.answers = %s;
-window.requests = 0;
-window.realFetch ??= window.fetch;
-window.fetch = (...request) => {
-    requests++;
-    const status = answers.shift();
-    return status ? Promise.resolve(new Response('{"errors":[{"message":"busy",'
-        + '"extensions":{"code":"OVERLOADED"}}]}', { status, headers: {
-        "Content-Type": "application/json", "Retry-After": "1" } }))
-        : realFetch(...request);
-};"""
+    script = sent(ME, client="apollo") if client is sent else (
+        f"m.urql.client.query({json.dumps(ME)}, {{}}, "
+        "{ fetch: fetchDead }).toPromise()")
+    here.leave(MODULE, script, site.url + return_to("/account.html"))
 
 
 @pytest.mark.parametrize("client", [sent, asked])
@@ -202,7 +205,7 @@ window.fetch = (...request) => {
     ("query", [503], 2), ("mutation", [503], 1), ("query", [502], 1)])
 def test_queries_are_repeated_while_the_server_is_busy(
         inside, client, name, answers, requests):
-    inside.run(BUSY % json.dumps(answers))
+    inside.run(PLANNED % json.dumps([[one, "OVERLOADED"] for one in answers]))
     document = ME
     if name == "mutation":
         document = "mutation Forbidden { forbidden }"

@@ -43,8 +43,8 @@ def blocks():
 class Failed(Exception):
     """A script threw an error; `answer` has its code, status and message."""
 
-    def __init__(self, answer):
-        super().__init__(answer["error"])
+    def __init__(self, answer, console):
+        super().__init__("\n".join([answer["error"], *console]))
         self.answer = answer
 
 
@@ -57,6 +57,7 @@ class Page:
         for flag in FLAGS:
             options.add_argument(flag)
         options.add_argument(f"--user-data-dir={folder}/profile")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # Debian's Chromium blocks the cookies of other sites.
         options.add_experimental_option("prefs", {
             "profile.cookie_controls_mode": 0,
@@ -72,13 +73,19 @@ class Page:
         """The result of a script in an async function."""
         answer = self.driver.execute_async_script(RUN % script)
         if "error" in answer:
-            raise Failed(answer)
+            raise Failed(answer, [entry["message"] for entry in
+                                  self.driver.get_log("browser")])
         return answer["value"]
 
     def use(self, module, script):
         """The result of an expression; `m` is the module of this name."""
         return self.run(f'const m = await import("/{module}");'
                         f"return await ({script});")
+
+    def leave(self, module, script, url):
+        """Run an expression that leads to another page; wait for that."""
+        self.use(module, f"(() => {{ ({script}).catch(() => 0); }})()")
+        self.wait_for_url(url)
 
     def refused(self, module, script):
         """The error of an expression."""

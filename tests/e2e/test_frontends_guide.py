@@ -183,7 +183,7 @@ def test_bearer_token_from_another_origin(here, site, both, user, host):
     here.use("bearer.js", post("m.fetchWithToken", both.url + "/logout", {}))
     session = here.use("bearer.js", WHO % both.url)["data"]["session"]
     assert (session["subject"], session["guest"]) == (None, True)
-    assert here.run("return document.cookie") == ""
+    assert not note_cookies(here, both)
 
 
 def test_login_with_a_token_on_its_own_origin_gets_the_cookie_only(
@@ -275,7 +275,7 @@ def test_upload(here, site, backend, user):
 def test_events(here, site, backend, user):
     log_in(here, site, user)
     backend.forget()
-    events = "".join(f'event: next\ndata: {{"data":{{"tick":{n}}}}}\n\n'
+    events = "retry: 10\n\n" + "".join(f'event: next\ndata: {{"data":{{"tick":{n}}}}}\n\n'
                      for n in (1, 2)) + "event: complete\ndata:\n\n"
     backend.next(headers=[["Content-Type", "text/event-stream"]], body=events)
     assert here.use("events.js", """new Promise(resolve => {
@@ -285,7 +285,7 @@ def test_events(here, site, backend, user):
     })""") == [1, 2]
     (seen,) = backend.seen()
     assert seen["header"]["authorization"] and "tick" in seen["path"]
-    # "complete" closed it: else the browser would ask again in 3 s.
+    # "complete" closed it: else the browser would ask again in 10 ms.
     assert here.run("await new Promise(done => setTimeout(done, 100));"
                     "return performance.getEntriesByType('resource').filter("
                     "({ name }) => name.includes('tick')).length") == 1
@@ -337,8 +337,8 @@ def test_unauthenticated_leads_to_the_login_page_and_back(
         here, site, backend, user):
     here.open(site.url + "/account.html?a=1&b=/x")
     backend.next(headers=JSON, body=UNKNOWN)
-    here.refused("errors.js", CAREFULLY)
-    here.wait_for_url(site.url + return_to("/account.html?a=1&b=/x"))
+    here.leave("errors.js", CAREFULLY,
+               site.url + return_to("/account.html?a=1&b=/x"))
     here.driver.find_element(By.ID, "email").send_keys(user.email)
     here.driver.find_element(By.ID, "password").send_keys(user.password)
     here.driver.find_element(By.CSS_SELECTOR, "form button").click()
@@ -407,14 +407,18 @@ def test_other_tab_learns_of_a_logout(here, site, user):
     here.run(f"await {WATCH}")
     first = here.driver.current_window_handle
     here.driver.switch_to.new_window("tab")
+    second = here.driver.current_window_handle
     try:
         here.open(site.url + "/account.html")
         here.use("session.js", "m.logOut()")
         here.use("watch.js", "m.sessionChanged()")
+        here.driver.switch_to.window(first)
+        here.wait_for("ended === 1")
     finally:
+        here.driver.switch_to.window(second)
         here.driver.close()
         here.driver.switch_to.window(first)
-    here.wait_for("ended === 1")
+    assert here.run("return ended") == 1
 
 
 # --- forms and pages ---------------------------------------------------------
@@ -477,7 +481,14 @@ def test_page_denies_without_the_servers_configuration(site, name):
     path = os.path.join(site.folder, "www/members", name)
     command = ["php-cgi" if os.path.exists("/usr/bin/php-cgi") else "php",
                path] if name.endswith("php") else [path]
-    done = subprocess.run(command, timeout=30, stdout=subprocess.PIPE, env={
-        "PATH": f"{site.folder}/bin:/usr/bin:/bin"}, check=False)
+    environment = {"PATH": f"{site.folder}/bin:/usr/bin:/bin"}
+    done = subprocess.run(command, timeout=30, stdout=subprocess.PIPE,
+                          env=environment, check=False)
     assert b"Hello" not in done.stdout
     assert b"403" in done.stdout or name.endswith("php")
+    environment.update(SESSION_SUBJECT="1", SESSION_NAME="<b>$(id)</b>",
+                       SESSION_EXPIRES="2030-01-31T12:00:00Z")
+    done = subprocess.run(command, timeout=30, stdout=subprocess.PIPE,
+                          env=environment, check=False)
+    assert b"&lt;b&gt;$(id)&lt;/b&gt;" in done.stdout or (
+        b"text/plain" in done.stdout and b"<b>$(id)</b>" in done.stdout)
