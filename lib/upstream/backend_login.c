@@ -7,9 +7,6 @@
 
 #include "upstream/graphql_errors.h"
 
-/* Bytes of the backend's error message that go into the log. */
-#define MESSAGE_MAX 120
-
 static void
 set_login_result(struct backend_outcome *out, enum backend_result result,
                  const char *reason)
@@ -35,28 +32,10 @@ set_unreadable_result(struct backend_outcome *out, int status)
                    status);
 }
 
-/*
- * The part of a backend's error message that may be logged: its beginning, up
- * to the word "value". After that word backends repeat the value of a
- * variable, such as a password, each in its own way.
- */
-static struct pst_str
-loggable_message(struct pst_str message)
-{
-    const struct pst_str value = PST_STR("value");
-    size_t len = 0;
-
-    while (len < message.len && len < MESSAGE_MAX &&
-           !pst_str_starts_nocase(pst_str_skip(message, len), value))
-        len++;
-    return pst_str_first(message, len);
-}
-
 static void
 set_mismatch_result(struct backend_outcome *out)
 {
-    struct pst_str message = loggable_message(
-        pst_json_string(pst_json_at(out->root, PST_STR("/errors/0/message"))));
+    struct pst_str message = graphql_loggable_message(out->root);
 
     out->result = BACKEND_SCHEMA_MISMATCH;
     (void)snprintf(out->reason, sizeof(out->reason),

@@ -15,10 +15,17 @@ bool graphql_has_errors(const struct pst_json *root);
 struct pst_str graphql_error_code(const struct pst_json *error);
 
 /*
+ * The part of the first error's message that may be logged: its beginning, up
+ * to the word "value". After that word backends repeat the value of a variable,
+ * such as a password, each in its own way. Absent where there is no message.
+ */
+struct pst_str graphql_loggable_message(const struct pst_json *root);
+
+/*
  * Did validation refuse the document, so that nothing of it ran? Then no
- * password was checked. True only when the response has no data and every
- * error is one of validation. An error that may come from a resolver is not:
- * the resolver has seen the password, and the login counts as an attempt.
+ * password was checked. True only when the response has no data, or null, and
+ * every error is one of validation. An error that may come from a resolver is
+ * not: the resolver has seen the password, and the login counts as an attempt.
  */
 bool graphql_is_schema_mismatch(const struct pst_json *root);
 

@@ -16,6 +16,9 @@
 
 #define CODE(code) "{\"extensions\":{\"code\":\"" code "\"}}"
 #define CLASS(name) "{\"extensions\":{\"classification\":\"" name "\"}}"
+#define RUBY(first, code)                  \
+    "{\"path\":[\"" first "\",\"login\"]," \
+    "\"extensions\":{\"code\":\"" code "\"}}"
 #define PLACED(message) \
     "{\"message\":\"" message "\",\"locations\":[{\"line\":1,\"column\":2}]}"
 
@@ -85,9 +88,32 @@ test_schema_mismatch(void **state)
          false},
         {"{\"errors\":[{\"message\":\"Cannot query field \\\"a\\\"\"}]}",
          false},
-        /* It ran. */
-        {"{\"errors\":[" CODE("GRAPHQL_PARSE_FAILED") "],\"data\":null}",
+        /* The words of servers in Python, Rust and C# for the same. */
+        {"{\"errors\":[" PLACED("Cannot query field 'a' on type 'B'.") "]}",
+         true},
+        {"{\"errors\":[" PLACED("Variable '$a' of type 'B' used in") "]}",
+         true},
+        {"{\"errors\":[" PLACED("Unknown field \\\"a\\\" on type") "]}", true},
+        {"{\"errors\":[" PLACED("The field `a` does not exist on") "]}", true},
+        {"{\"errors\":[" PLACED("Cannot query field of") "]}", false},
+        {"{\"errors\":[" PLACED("Cannot query field ") "]}", false},
+        {"{\"errors\":[" PLACED(
+             "Variable '$a' got invalid value 'hunter2'") "]}",
          false},
+        /* Hasura, Directus. */
+        {"{\"errors\":[" CODE("validation-failed") "]}", true},
+        {"{\"errors\":[" CODE("parse-failed") "]}", true},
+        {"{\"errors\":[" CODE("GRAPHQL_VALIDATION") "]}", true},
+        {"{\"errors\":[" CODE("unexpected") "]}", false},
+        /* graphql-ruby: the path is one in the document. */
+        {"{\"errors\":[" RUBY("mutation Login", "undefinedField") "]}", true},
+        {"{\"errors\":[" RUBY("fragment F", "argumentNotAccepted") "]}", true},
+        {"{\"errors\":[" RUBY("login", "undefinedField") "]}", false},
+        {"{\"errors\":[" RUBY("mutation", "wrongPassword") "]}", false},
+        /* gqlgen writes null where nothing ran. */
+        {"{\"errors\":[" CODE("GRAPHQL_PARSE_FAILED") "],\"data\":null}", true},
+        /* It ran. */
+        {"{\"errors\":[" CODE("GRAPHQL_PARSE_FAILED") "],\"data\":{}}", false},
         {"{\"errors\":[{\"path\":[],\"extensions\":{\"code\":"
          "\"GRAPHQL_PARSE_FAILED\"}}]}",
          false},
