@@ -214,13 +214,25 @@ credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
 
 /* Changes by a response. */
 
+/* "Authorization: Bearer abc" as a response header (devise-jwt) is the token
+ * abc. */
+static struct pst_str
+skip_bearer_scheme(struct pst_str token)
+{
+    const struct pst_str scheme = PST_STR("Bearer ");
+
+    return pst_str_starts_nocase(token, scheme)
+               ? pst_str_skip(token, scheme.len)
+               : token;
+}
+
 static enum pst_err
 apply_token_update(struct pst_arena *arena,
                    const struct credentials_response *response,
                    enum credentials_change *change, struct pst_str *out)
 {
     struct pst_str upstream = response->upstream;
-    struct pst_str token = response->update->token;
+    struct pst_str token = skip_bearer_scheme(response->update->token);
     struct pst_str fresh;
     struct pst_buf buf;
     enum pst_err e;

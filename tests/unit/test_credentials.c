@@ -99,6 +99,11 @@ test_apply_token(void **state)
         {"another", "\"a\"", "b", CREDENTIALS_REPLACED, "\"b\""},
         {"ended", "\"a\"", "", CREDENTIALS_ENDED, NULL},
         {"nothing to end", NULL, "", CREDENTIALS_SAME, NULL},
+        /* devise-jwt: "Authorization: Bearer abc" in a response. */
+        {"a scheme", NULL, "Bearer b", CREDENTIALS_REPLACED, "\"b\""},
+        {"a scheme, the same", "\"a\"", "bearer a", CREDENTIALS_SAME, "\"a\""},
+        {"a scheme alone", "\"a\"", "Bearer ", CREDENTIALS_ENDED, NULL},
+        {"no scheme", NULL, "Bearerb", CREDENTIALS_REPLACED, "\"Bearerb\""},
     };
     static const struct config config = {.backend.token_location =
                                              TOKEN_IN_HEADER};
