@@ -225,6 +225,23 @@ attempt_drop_unknown_owner(struct login_attempt *attempt)
         identity_end_orphan(attempt->ctx, attempt->req, attempt->upstream);
 }
 
+static enum pst_err
+attempt_refuse_unknown_owner(struct login_attempt *attempt)
+{
+    struct pst_str why = attempt->identity.reason;
+    char reason[320];
+
+    attempt_drop_unknown_owner(attempt);
+    (void)snprintf(reason, sizeof(reason),
+                   "the backend did not say who has logged in "
+                   "(POSTERN_WHO_DOCUMENT): %.*s",
+                   (int)why.len, why.len ? why.ptr : "");
+    return attempt_refuse_misconfigured(
+        attempt, why.len ? reason
+                         : "the backend did not say who has logged in: it did "
+                           "not answer to POSTERN_WHO_DOCUMENT");
+}
+
 /*
  * Decide whether the login succeeded. If there is a who document, what the
  * backend says about the token's owner counts.
@@ -246,10 +263,7 @@ attempt_decide_outcome(struct login_attempt *attempt)
         if (attempt->identity.known == PST_IDENTITY_KNOWN)
             return attempt_on_success(attempt);
         if (attempt->identity.known == PST_IDENTITY_UNKNOWN) {
-            attempt_drop_unknown_owner(attempt);
-            return attempt_refuse_misconfigured(
-                attempt, "the backend did not say who has logged in: check "
-                         "POSTERN_WHO_DOCUMENT");
+            return attempt_refuse_unknown_owner(attempt);
         }
         if (result == BACKEND_GRANTED)
             return attempt_refuse_misconfigured(

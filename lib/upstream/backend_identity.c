@@ -12,6 +12,9 @@
 /* Members of the user object that are looked at. */
 #define WHO_MEMBERS_MAX 64
 
+/* Bytes of the reason of an unknown identity. */
+#define WHO_REASON_MAX 256
+
 /* Bytes of a time or a number of seconds. */
 #define TTL_TEXT_MAX 256
 
@@ -141,6 +144,22 @@ backend_read_token_end(const struct backend_identity_source *source,
     return PST_OK;
 }
 
+/* What is at POSTERN_SUBJECT instead of an id. */
+static const char *
+explain_missing_subject(const struct backend_identity_source *source)
+{
+    switch (
+        pst_json_kind(pst_json_at(source->value, source->backend->subject))) {
+    case PST_JSON_ABSENT:
+        return "expected the user's id at POSTERN_SUBJECT, and it is missing";
+    case PST_JSON_NULL:
+        return "expected the user's id at POSTERN_SUBJECT, and got null";
+    default:
+        return "expected the user's id at POSTERN_SUBJECT, a string or a whole "
+               "number, and got something else or an empty string";
+    }
+}
+
 /* Read all fields; *reason says which one was read last. */
 static enum pst_err
 read_user_fields(const struct backend_identity_source *source,
@@ -149,13 +168,15 @@ read_user_fields(const struct backend_identity_source *source,
     const struct config_backend *backend = source->backend;
     enum pst_err e;
 
-    *reason = "the user's id, at POSTERN_SUBJECT, is missing or too long";
+    *reason = "the user's id, at POSTERN_SUBJECT, is too long";
     e = read_scalar_field(source, backend->subject, PST_SUBJECT_MAX,
                           &found->sub);
     if (e)
         return e;
-    if (found->sub.len == 0)
+    if (found->sub.len == 0) {
+        *reason = explain_missing_subject(source);
         return PST_NOT_FOUND;
+    }
     *reason = "the user's name, at POSTERN_NAME, is too long";
     e = read_scalar_field(source, backend->name, PST_NAME_MAX, &found->name);
     if (e)
@@ -186,17 +207,35 @@ backend_read_identity(const struct backend_identity_source *source,
     return PST_OK;
 }
 
+/* Is the root field null, or an object above the user's id, as in
+ * {"session":{"user":null}}? */
+static bool
+is_user_null(const struct backend_identity_source *source)
+{
+    struct pst_str subject = source->backend->subject;
+
+    if (pst_json_kind(source->value) == PST_JSON_NULL)
+        return true;
+    for (size_t i = 1; i < subject.len; i++)
+        if (subject.ptr[i] == '/' &&
+            pst_json_kind(pst_json_at(
+                source->value, pst_str_first(subject, i))) == PST_JSON_NULL)
+            return true;
+    return false;
+}
+
 /*
  * Does the response say clearly that the token belongs to no user? null, or
  * only errors that say so.
  */
 static bool
-is_guest_response(const struct pst_json *root, const struct pst_json *value)
+is_guest_response(const struct backend_identity_source *source,
+                  const struct pst_json *root)
 {
     const struct pst_json *errors = pst_json_get(root, PST_STR("errors"));
 
     if (!graphql_has_errors(root))
-        return pst_json_kind(value) == PST_JSON_NULL;
+        return is_user_null(source);
     if (pst_json_kind(errors) != PST_JSON_ARRAY)
         return false;
     for (size_t i = 0; i < pst_json_count(errors); i++) {
@@ -206,7 +245,31 @@ is_guest_response(const struct pst_json *root, const struct pst_json *value)
             !pst_str_equal(code, PST_STR("UNAUTHENTICATED")))
             return false;
     }
-    return pst_json_kind(value) != PST_JSON_OBJECT;
+    return pst_json_kind(source->value) != PST_JSON_OBJECT;
+}
+
+/* Set the reason of an unknown identity: what came, in one sentence. */
+static enum pst_err
+set_unknown_reason(struct pst_arena *arena, int status,
+                   const struct pst_json *root, const char *field,
+                   struct backend_identity *identity)
+{
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, arena, WHO_REASON_MAX);
+    if (field) {
+        pst_buf_add_string(&buf, field);
+    } else if (graphql_has_errors(root)) {
+        pst_buf_add_string(&buf, graphql_is_schema_mismatch(root)
+                                     ? "it does not fit the backend's schema: "
+                                     : "the backend answered with an error: ");
+        pst_buf_add(&buf, graphql_loggable_message(root));
+    } else {
+        pst_buf_add_string(&buf, "the backend's answer has no user; its status "
+                                 "is ");
+        pst_buf_add_number(&buf, status);
+    }
+    return pst_buf_finish(&buf, &identity->reason);
 }
 
 enum pst_err
@@ -221,24 +284,28 @@ backend_parse_who(struct pst_arena *arena, const struct config *config,
                                                  config->backend.who.field};
     struct backend_identity identity = backend_identity_unknown;
     const struct pst_json *root;
-    const char *reason;
+    const char *reason = NULL;
     enum pst_err e = pst_json_parse(arena, response->body, &root);
 
     if (e == PST_NO_MEMORY)
         return e;
-    if (!e && pst_json_kind(root) == PST_JSON_OBJECT &&
-        response->status < 500) {
+    if (e)
+        root = NULL;
+    e = PST_OK;
+    if (pst_json_kind(root) == PST_JSON_OBJECT && response->status < 500) {
         source.value = pst_json_get(pst_json_get(root, PST_STR("data")),
                                     pst_graphql_response_key(source.field));
-        if (is_guest_response(root, source.value))
+        if (is_guest_response(&source, root))
             identity.known = PST_IDENTITY_GUEST;
         else if (!graphql_has_errors(root) && response->status < 400)
             e = backend_read_identity(&source, &identity, &reason);
-        if (e)
-            return e;
     }
-    *out = identity;
-    return PST_OK;
+    if (!e && identity.known == PST_IDENTITY_UNKNOWN)
+        e = set_unknown_reason(arena, response->status, root, reason,
+                               &identity);
+    if (!e)
+        *out = identity;
+    return e;
 }
 
 void

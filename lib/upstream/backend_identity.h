@@ -25,10 +25,12 @@ struct backend_response {
 /* Who a user is, as the backend says. */
 struct backend_identity {
     enum pst_identity known;
-    struct pst_str sub;  /* PST_IDENTITY_KNOWN: not empty; else "" */
-    struct pst_str name; /* to display; sub where the backend gives none */
-    struct pst_str who;  /* JSON object: the fields that may be public */
-    int64_t end;         /* unix seconds: when the token ends; 0: unknown */
+    struct pst_str sub;    /* PST_IDENTITY_KNOWN: not empty; else "" */
+    struct pst_str name;   /* to display; sub where the backend gives none */
+    struct pst_str who;    /* JSON object: the fields that may be public */
+    int64_t end;           /* unix seconds: when the token ends; 0: unknown */
+    struct pst_str reason; /* of backend_parse_who(), UNKNOWN: what came
+                              instead, for the log */
 };
 
 /* PST_IDENTITY_UNKNOWN and no fields. */
@@ -59,8 +61,9 @@ backend_read_token_end(const struct backend_identity_source *source,
 /*
  * Read the response to the who document.
  *   out  set on PST_OK; its slices live as long as arena
- * PST_IDENTITY_GUEST needs a clear answer: null, or only errors of the code
- * FORBIDDEN or UNAUTHENTICATED. Any other response without a user is
+ * PST_IDENTITY_GUEST needs a clear answer: null for the root field or for an
+ * object between it and the user's id, or only errors of the code FORBIDDEN or
+ * UNAUTHENTICATED. Any other response without a user is
  * PST_IDENTITY_UNKNOWN.
  * Returns PST_OK or PST_NO_MEMORY.
  */

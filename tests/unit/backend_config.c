@@ -43,6 +43,10 @@ const struct setting asked = {
 /* The same with the token's end in neither. */
 const struct setting endless = {
     "mutation(" BOTH "){login(" BIND "){secret}}", "{me{ownerId}}", {NULL}};
+/* The user's id further down in the who document. */
+const struct setting nested = {"mutation(" BOTH "){login(" BIND "){secret}}",
+                               "{me{user{id}}}",
+                               {"POSTERN_SUBJECT=user/id"}};
 /* A cookie for a token: no pointer is followed for it. */
 const struct setting cookie = {"mutation(" BOTH "){login(" BIND "){ok}}",
                                "{me{ownerId}}",

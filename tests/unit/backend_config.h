@@ -22,6 +22,7 @@ extern const struct setting vendure;
 extern const struct setting renamed; /* everything renamed, and nested */
 extern const struct setting asked;   /* token in JSON, and a who document */
 extern const struct setting endless; /* the same without the token's end */
+extern const struct setting nested;  /* the who document has the id below */
 extern const struct setting cookie;  /* the token is a cookie */
 
 /* 256 KiB, for the whole program; reset it for each row. */

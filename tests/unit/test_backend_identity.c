@@ -194,11 +194,82 @@ test_public(void **state)
     }
 }
 
+/* The words for the log: what came in place of a user. */
+static void
+test_who_reason(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        const char *reason; /* absent: not unknown */
+    } rows[] = {
+        {200, ME("null"), NULL},
+        {200, ME(SOMEBODY), NULL},
+        {200, ME("{\"identifier\":\"a@b\"}"),
+         "expected the user's id at POSTERN_SUBJECT, and it is missing"},
+        {200, ME("{\"id\":null}"),
+         "expected the user's id at POSTERN_SUBJECT, and got null"},
+        {200, "{\"errors\":[" DENIED("X") "]}",
+         "the backend answered with an error: no"},
+        {400,
+         "{\"errors\":[{\"message\":\"Cannot query field 'me' on type "
+         "'Query'.\",\"locations\":[]}]}",
+         "it does not fit the backend's schema: Cannot query field 'me' on "
+         "type 'Query'."},
+        {200, "<html>", "the backend's answer has no user; its status is 200"},
+        {500, "{\"data\":{}}",
+         "the backend's answer has no user; its status is 500"},
+    };
+    struct config *config = configured(&vendure);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct backend_identity out;
+
+        pst_arena_reset(arena);
+        assert_int_equal(read_who(config, rows[i].status, rows[i].body, &out),
+                         PST_OK);
+        expect_text(rows[i].body, out.reason, rows[i].reason);
+    }
+    config_free(&config);
+}
+
+/* {session{user{id}}}: null above the id is nobody, a null id is not. */
+static void
+test_who_further_down(void **state)
+{
+    static const struct who_row rows[] = {
+        {"somebody", 200, ME("{\"user\":{\"id\":\"3\"}}"), PST_IDENTITY_KNOWN},
+        {"no session", 200, ME("null"), PST_IDENTITY_GUEST},
+        {"no user", 200, ME("{\"user\":null}"), PST_IDENTITY_GUEST},
+        {"no user, and an error", 200,
+         "{\"errors\":[{}],\"data\":{\"me\":{\"user\":null}}}",
+         PST_IDENTITY_UNKNOWN},
+        {"no id", 200, ME("{\"user\":{\"id\":null}}"), PST_IDENTITY_UNKNOWN},
+        {"no field", 200, ME("{}"), PST_IDENTITY_UNKNOWN},
+    };
+    struct config *config = configured(&nested);
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct backend_identity out;
+
+        pst_arena_reset(arena);
+        assert_int_equal(read_who(config, rows[i].status, rows[i].body, &out),
+                         PST_OK);
+        if (out.known != rows[i].known)
+            fail_msg("%s: %d", rows[i].name, (int)out.known);
+    }
+    config_free(&config);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who),
+        cmocka_unit_test(test_who_reason),
+        cmocka_unit_test(test_who_further_down),
         cmocka_unit_test(test_who_without_secrets),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_public),

@@ -65,7 +65,7 @@ expect_results(const struct setting *setting, const struct login_row *rows,
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 #define NOT_JSON "expected a JSON object with data or errors"
-#define NO_ID "the user's id, at POSTERN_SUBJECT, is missing or too long"
+#define NO_ID "expected the user's id at POSTERN_SUBJECT"
 #define NO_TOKEN "the token, at POSTERN_UPSTREAM_TOKEN, cannot be sent in a"
 #define PLACE "\"locations\":[{\"line\":1,\"column\":2}]"
 
@@ -162,9 +162,10 @@ test_invalid(void **state)
         {"a secret that is a number", 200,
          LOGIN("\"secret\":1,\"ownerId\":\"7\""), BACKEND_INVALID, NO_TOKEN},
         {"L54: no id", 200, LOGIN("\"secret\":\"fn1\""), BACKEND_INVALID,
-         NO_ID},
+         "POSTERN_SUBJECT, and it is missing"},
         {"an id that is null", 200,
-         LOGIN("\"secret\":\"fn1\",\"ownerId\":null"), BACKEND_INVALID, NO_ID},
+         LOGIN("\"secret\":\"fn1\",\"ownerId\":null"), BACKEND_INVALID,
+         "POSTERN_SUBJECT, and got null"},
         {"an empty id", 200, LOGIN("\"secret\":\"fn1\",\"ownerId\":\"\""),
          BACKEND_INVALID, NO_ID},
         {"an id that is an object", 200,
@@ -177,7 +178,7 @@ test_invalid(void **state)
         {"an id of 257 bytes", 200,
          LOGIN("\"secret\":\"fn1\",\"ownerId\":\"" HUNDRED HUNDRED TEN TEN TEN
                    TEN TEN "1234567\""),
-         BACKEND_INVALID, "missing or too long"},
+         BACKEND_INVALID, "the user's id, at POSTERN_SUBJECT, is too long"},
         {"a name of 257 bytes", 200,
          LOGIN(GOOD ",\"email\":\"" HUNDRED HUNDRED TEN TEN TEN TEN TEN
                     "1234567\""),
