@@ -96,14 +96,44 @@ values_use_variable(const struct pst_graphql_value *value, struct pst_str name)
     return false;
 }
 
-/* Is there a directive, or an argument with a variable, in these selections? */
+/* Find a field with a variable in its arguments; NULL: none. */
+static const struct pst_graphql_selection *
+find_dynamic_field(const struct pst_graphql_selection *selection)
+{
+    const struct pst_graphql_selection *found;
+
+    for (; selection; selection = selection->next) {
+        if (values_have_variable(selection->arguments))
+            return selection;
+        found = find_dynamic_field(selection->selections);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
 static bool
-selections_are_dynamic(const struct pst_graphql_selection *selection)
+selections_have_directive(const struct pst_graphql_selection *selection)
 {
     for (; selection; selection = selection->next)
-        if (values_have_variable(selection->arguments) ||
-            selection->directives ||
-            selections_are_dynamic(selection->selections))
+        if (selection->directives ||
+            selections_have_directive(selection->selections))
+            return true;
+    return false;
+}
+
+/* Is there a directive anywhere in the document of one operation? */
+static bool
+operation_has_directive(const struct pst_graphql_document *document)
+{
+    const struct pst_graphql_fragment *fragment;
+
+    if (document->operations->directives ||
+        selections_have_directive(document->operations->selections))
+        return true;
+    for (fragment = document->fragments; fragment; fragment = fragment->next)
+        if (fragment->directives ||
+            selections_have_directive(fragment->selections))
             return true;
     return false;
 }
@@ -177,8 +207,8 @@ check_login_document(const struct pst_graphql_document *document,
 {
     const struct pst_graphql_operation *operation = document->operations;
     const struct pst_graphql_selection *field;
+    const struct pst_graphql_selection *nested;
     const struct pst_graphql_fragment *fragment;
-    bool is_dynamic;
 
     if (document->operation_count != 1)
         return config_set_error(reason,
@@ -187,28 +217,34 @@ check_login_document(const struct pst_graphql_document *document,
     if (operation->kind != PST_GRAPHQL_MUTATION)
         return config_set_error(reason,
                                 "is a document that is not a mutation; a "
-                                "login must be one");
+                                "login must be one: give the backend's schema "
+                                "a mutation that does the same");
     field = find_root_field(operation);
     if (!field)
         return config_set_error(reason,
                                 "is a document whose mutation does not "
                                 "have just one field, the login, at its "
                                 "root and outside fragments");
-    is_dynamic = operation->directives || field->directives ||
-                 selections_are_dynamic(field->selections);
-    for (fragment = document->fragments; fragment; fragment = fragment->next)
-        is_dynamic = is_dynamic || fragment->directives ||
-                     selections_are_dynamic(fragment->selections);
-    if (is_dynamic)
+    if (operation_has_directive(document))
         return config_set_error(reason,
-                                "is a document with a directive, or with "
-                                "a variable outside the login field's own "
-                                "arguments; a namespace around the login is "
-                                "not supported");
+                                "is a document with a directive: remove it");
+    nested = find_dynamic_field(field->selections);
+    for (fragment = document->fragments; fragment && !nested;
+         fragment = fragment->next)
+        nested = find_dynamic_field(fragment->selections);
+    if (nested)
+        return config_set_error(
+            reason,
+            "is a document with variables in the arguments of %.*s, below the "
+            "root field %.*s: a login must be the root field itself; give the "
+            "backend's schema a mutation that does the same at its root",
+            (int)nested->name.len, nested->name.ptr, (int)field->name.len,
+            field->name.ptr);
     if (!field->selections)
         return config_set_error(reason,
                                 "is a document whose login field has no "
-                                "selection set to find a token or a user in");
+                                "selection set, such as {token}, to find a "
+                                "token or a user in");
     return PST_OK;
 }
 

@@ -28,7 +28,8 @@ check_text(const char *row, struct pst_str got, const char *want)
 
 #define BOTH "$email:String!,$password:String!"
 #define BIND "email:$email,password:$password"
-#define NAMESPACE "outside the login field's own arguments"
+#define DIRECTIVE "with a directive: remove it"
+#define BELOW "in the arguments of b, below the root field login"
 #define ONE_FIELD "just one field, the login, at its root"
 
 struct refused {
@@ -56,25 +57,25 @@ static const struct refused always[] = {
     {"a fragment beside it",
      "mutation{login{secret}...F} fragment F on M{login{email}}", ONE_FIELD},
     {"namespace", "mutation(" BOTH "){auth{login(" BIND "){secret}}}",
-     NAMESPACE},
+     "in the arguments of login, below the root field auth: a login must be"},
     {"a variable deep in an argument",
-     "mutation($a:I){login{b(c:[{d:$a}]){e}}}", NAMESPACE},
+     "mutation($a:I){login{b(c:[{d:$a}]){e}}}", BELOW},
     {"a variable in a fragment",
-     "mutation($a:I){login{...F}} fragment F on U{b(c:$a)}", NAMESPACE},
+     "mutation($a:I){login{...F}} fragment F on U{b(c:$a)}", BELOW},
     {"a variable in an inline fragment",
-     "mutation($a:I){login{...on U{b(c:$a)}}}", NAMESPACE},
-    {"directive of the operation", "mutation@live{login{secret}}", NAMESPACE},
+     "mutation($a:I){login{...on U{b(c:$a)}}}", BELOW},
+    {"directive of the operation", "mutation@live{login{secret}}", DIRECTIVE},
     {"directive of the field", "mutation{login@skip(if:false){secret}}",
-     NAMESPACE},
-    {"directive below", "mutation{login{secret@include(if:true)}}", NAMESPACE},
+     DIRECTIVE},
+    {"directive below", "mutation{login{secret@include(if:true)}}", DIRECTIVE},
     {"directive of a spread", "mutation{login{...F@a}} fragment F on U{secret}",
-     NAMESPACE},
+     DIRECTIVE},
     {"directive of an inline fragment", "mutation{login{...@a{secret}}}",
-     NAMESPACE},
+     DIRECTIVE},
     {"directive of a fragment",
-     "mutation{login{...F}} fragment F on U@a{secret}", NAMESPACE},
+     "mutation{login{...F}} fragment F on U@a{secret}", DIRECTIVE},
     {"directive in a fragment",
-     "mutation{login{...F}} fragment F on U{secret@a}", NAMESPACE},
+     "mutation{login{...F}} fragment F on U{secret@a}", DIRECTIVE},
     {"no selection set", "mutation(" BOTH "){login(" BIND ")}",
      "no selection set"},
     {"an unused variable", "mutation(" BOTH ",$x:Int){login(" BIND "){secret}}",
