@@ -94,6 +94,8 @@ static int
 check_login_refusal(const struct backend_probe *probe,
                     const struct backend_outcome *outcome)
 {
+    struct pst_str message;
+
     if (is_not_graphql_server(probe))
         return backend_probe_report_no_graphql(probe);
     if (pst_str_equal(outcome->code, PST_STR("BAD_USER_INPUT")) &&
@@ -107,6 +109,13 @@ check_login_refusal(const struct backend_probe *probe,
     }
     puts("the login document is understood: the backend refuses a wrong "
          "password");
+    message = pst_json_string(
+        pst_json_at(outcome->root, PST_STR("/errors/0/message")));
+    if (message.len > 0) {
+        fputs("its answer to a made-up name and password: ", stdout);
+        print_escaped(stdout, message);
+        putchar('\n');
+    }
     return 0;
 }
 
@@ -237,12 +246,16 @@ probe_who_document(const struct config *config, struct backend_probe *probe)
              "user");
         return 0;
     }
-    backend_probe_report_message(
-        "POSTERN_WHO_DOCUMENT",
-        "without a token, the answer must be null, FORBIDDEN or "
-        "UNAUTHENTICATED; use a document about the token's user, such as "
-        "{me{id}}",
-        backend_probe_response(probe));
+    if (identity.known == PST_IDENTITY_KNOWN)
+        print_error_line("POSTERN_WHO_DOCUMENT: without a token, the backend "
+                         "names the user %.*s: use a query about the token's "
+                         "user, such as {me{id}}",
+                         (int)identity.sub.len, identity.sub.ptr);
+    else
+        print_error_line("POSTERN_WHO_DOCUMENT: without a token, the answer "
+                         "must be null, FORBIDDEN or UNAUTHENTICATED; use a "
+                         "query about the token's user, such as {me{id}}: %.*s",
+                         (int)identity.reason.len, identity.reason.ptr);
     return EX_CONFIG;
 }
 

@@ -193,12 +193,15 @@ def test_check_prints_the_settings_and_tests_the_backend(backend):
                    POSTERN_IDLE_TIMEOUT="1h")
     assert done.returncode == 0 and done.stderr == b"", done
     lines = done.stdout.decode().splitlines()
-    table = dict(line.split(None, 1) for line in lines[:-2])
+    table = dict(line.split(None, 1) for line in lines[:-3])
     assert table["POSTERN_UPSTREAM"] == backend.url
     assert table["POSTERN_IDLE_TIMEOUT"] == "1h"
     assert table["POSTERN_COOKIE_NAME"] == "__Host-Http-session"
     assert table["POSTERN_LIFETIME"] == "12h"  # a default
-    assert lines[-2:] == ["the backend is reachable: status 200", UNDERSTOOD]
+    assert lines[-3:] == [
+        "the backend is reachable: status 200", UNDERSTOOD,
+        "its answer to a made-up name and password: "
+        + REFUSED["errors"][0]["message"]]
     assert SECRET not in done.stdout.decode()
     # A login of an unknown user, and a logout that is not executed.
     login, logout = [json.loads(body) for _, _, body in backend.seen]
