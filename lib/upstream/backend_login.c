@@ -16,11 +16,27 @@ set_login_result(struct backend_outcome *out, enum backend_result result,
         (void)snprintf(out->reason, sizeof(out->reason), "%s", reason);
 }
 
+/* Is this the status of a path where no GraphQL server is? */
+static bool
+is_status_of_wrong_path(int status)
+{
+    return status == 404 || status == 405 || status == 410 || status == 415;
+}
+
 /* The response is not a JSON object. A 4xx status is a refusal all the same:
  * some backends answer a wrong password in plain text. */
 static void
 set_unreadable_result(struct backend_outcome *out, int status)
 {
+    if (is_status_of_wrong_path(status)) {
+        out->result = BACKEND_INVALID;
+        (void)snprintf(
+            out->reason, sizeof(out->reason),
+            "no GraphQL server answers at POSTERN_UPSTREAM: expected "
+            "JSON, and got status %d",
+            status);
+        return;
+    }
     if (status >= 400 && status < 500) {
         set_login_result(out, BACKEND_REFUSED, NULL);
         return;

@@ -148,6 +148,13 @@ test_invalid(void **state)
          "expected the login field in data"},
         {"another field", 200, "{\"data\":{\"signIn\":{" GOOD "}}}",
          BACKEND_INVALID, "expected the login field in data"},
+        {"U42: a page for a 404", 404, "<html>", BACKEND_INVALID,
+         "no GraphQL server answers at POSTERN_UPSTREAM: expected JSON, and "
+         "got status 404"},
+        {"U42: POST is not allowed", 405, "no", BACKEND_INVALID,
+         "got status 405"},
+        {"U42: gone", 410, "", BACKEND_INVALID, "got status 410"},
+        {"U42: another type", 415, NULL, BACKEND_INVALID, "got status 415"},
         {"data that is a list", 200, "{\"data\":[{" GOOD "}]}", BACKEND_INVALID,
          "expected the login field in data"},
         {"a list of logins", 200, "{\"data\":{\"login\":[{" GOOD "}]}}",
