@@ -9,6 +9,7 @@
 #include "gateway/login_budget.h"
 #include "gateway/session_registry.h"
 #include "upstream/backend_request.h"
+#include "upstream/graphql_errors.h"
 
 /* Send one of our own documents, and buffer the response. */
 static enum pst_err
@@ -336,6 +337,24 @@ identity_revalidate(struct context *ctx, struct request *req,
     return e == PST_REVOKED ? PST_UNCONFIRMED : e;
 }
 
+/* The session has ended here, whatever the backend says. */
+static void
+log_logout_refused(const struct context *ctx, const struct request *req,
+                   const struct forward_response *response)
+{
+    const struct pst_json *root;
+    bool is_json = pst_json_parse(req->arena, response->body, &root) == PST_OK;
+
+    if (response->encoded ||
+        (is_json && !graphql_has_errors(root) && response->status < 400))
+        return;
+    LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-logout-refused",
+              LOG_C_STRING("request", req->id),
+              LOG_NUMBER("status", response->status),
+              LOG_STR("reason", is_json ? graphql_loggable_message(root)
+                                        : PST_STR("the answer is not JSON")));
+}
+
 enum pst_err
 identity_logout(struct context *ctx, struct request *req,
                 struct pst_str upstream)
@@ -345,10 +364,15 @@ identity_logout(struct context *ctx, struct request *req,
     struct forward_response *response =
         pst_arena_alloc(req->arena, sizeof(*response));
 
+    enum pst_err e;
+
     if (!response)
         return PST_NO_MEMORY;
-    return send_own_document(ctx, req, ctx->config->backend.logout_text, &how,
-                             response);
+    e = send_own_document(ctx, req, ctx->config->backend.logout_text, &how,
+                          response);
+    if (!e)
+        log_logout_refused(ctx, req, response);
+    return e;
 }
 
 void
