@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "gateway/secure_cookie.h"
 #include "print.h"
+#include "server/config_backend.h"
 
 /* 2025-01-01: a clock that is behind it is wrong. */
 #define CLOCK_MIN 1735689600
@@ -69,6 +70,55 @@ check_cookie_variants(const struct config *config)
                variable, (int)cookie->name.len, cookie->name.ptr);
 }
 
+/* Does the name of a field sound like a secret? */
+static bool
+sounds_secret(struct pst_str name)
+{
+    static const char *const words[] = {"token", "secret", "jwt", "password"};
+
+    for (size_t at = 0; at < name.len; at++)
+        for (size_t i = 0; i < PST_COUNT(words); i++)
+            if (pst_str_starts_nocase(pst_str_skip(name, at),
+                                      pst_str_from(words[i])))
+                return true;
+    return false;
+}
+
+/* A token that a document selects, beside the one of POSTERN_UPSTREAM_TOKEN. A
+ * session's public fields, or a client's own login, would show it. */
+static void
+check_selected_secrets(const struct config_backend *backend,
+                       const char *document,
+                       const struct pst_graphql_selection *selection)
+{
+    for (; selection; selection = selection->next) {
+        bool is_leaf =
+            selection->kind == PST_GRAPHQL_FIELD && !selection->selections;
+
+        if (is_leaf && sounds_secret(selection->name) &&
+            !config_backend_is_secret(backend, selection->name))
+            print_error_line(
+                "warning: POSTERN_SECRET_FIELDS: the %s document selects "
+                "%.*s, which clients may see: if it is a secret, add it to "
+                "this variable",
+                document, (int)selection->name.len, selection->name.ptr);
+        check_selected_secrets(backend, document,
+                               selection->kind == PST_GRAPHQL_SPREAD
+                                   ? selection->fragment->selections
+                                   : selection->selections);
+    }
+}
+
+static void
+check_secret_fields(const struct config_backend *backend)
+{
+    for (size_t i = 0; i < backend->login_count; i++)
+        check_selected_secrets(backend, "login",
+                               backend->logins[i].field->selections);
+    if (backend->who.field)
+        check_selected_secrets(backend, "who", backend->who.field->selections);
+}
+
 /* POSTERN_ names that do not exist are errors. These may belong to others. */
 static void
 check_secret_names(void)
@@ -97,6 +147,7 @@ check_settings(const struct config *config)
     check_secure_cookie(config);
     check_origin_behind_proxy(config);
     check_cookie_variants(config);
+    check_secret_fields(&config->backend);
 }
 
 void
