@@ -87,7 +87,7 @@ has_validator_message(const struct pst_json *error)
         "Cannot query field \"", "Directive \"",         "Field \"",
         "Fragment \"",           "Syntax Error",         "The field \"",
         "Unknown argument \"",   "Unknown directive \"", "Unknown field \"",
-        "Unknown fragment",      "Unknown type \"",      "Variable \"$",
+        "Unknown fragment",      "Unknown type \"",      "Variable \"",
     };
     struct pst_str message = get_error_message(error);
 

@@ -93,6 +93,7 @@ test_schema_mismatch(void **state)
          true},
         {"{\"errors\":[" PLACED("Variable '$a' of type 'B' used in") "]}",
          true},
+        {"{\"errors\":[" PLACED("Variable \\\"a\\\" of type") "]}", true},
         {"{\"errors\":[" PLACED("Unknown field \\\"a\\\" on type") "]}", true},
         {"{\"errors\":[" PLACED("The field `a` does not exist on") "]}", true},
         {"{\"errors\":[" PLACED("Cannot query field of") "]}", false},
