@@ -249,9 +249,13 @@ validate_backend_pointers(struct config_reader *reader,
         !is_leaf_in_all_logins(backend, backend->token))
         config_report_pointer(reader, "POSTERN_UPSTREAM_TOKEN", backend->token,
                               "login");
-    validate_identity_pointer(reader, backend, "POSTERN_SUBJECT",
-                              &backend->subject);
-    validate_identity_pointer(reader, backend, "POSTERN_NAME", &backend->name);
+    /* Without the who document that is needed, they point nowhere. */
+    if (backend->who.field || backend->token_location == TOKEN_IN_JSON) {
+        validate_identity_pointer(reader, backend, "POSTERN_SUBJECT",
+                                  &backend->subject);
+        validate_identity_pointer(reader, backend, "POSTERN_NAME",
+                                  &backend->name);
+    }
     validate_ttl_pointer(reader, backend);
 }
 

@@ -244,7 +244,8 @@ check_login_document(const struct pst_graphql_document *document,
         return config_set_error(reason,
                                 "is a document whose login field has no "
                                 "selection set, such as {token}, to find a "
-                                "token or a user in");
+                                "token or a user in; a login that returns a "
+                                "bare string is not supported");
     return PST_OK;
 }
 
