@@ -242,6 +242,23 @@ attempt_refuse_unknown_owner(struct login_attempt *attempt)
                            "not answer to POSTERN_WHO_DOCUMENT");
 }
 
+static enum pst_err
+attempt_refuse_missing_token(struct login_attempt *attempt)
+{
+    const struct config_backend *backend = &attempt->ctx->config->backend;
+    char reason[200];
+
+    if (backend->token_location == TOKEN_IN_COOKIE)
+        return attempt_refuse_misconfigured(
+            attempt, "the backend accepted the login, but set no cookie "
+                     "(POSTERN_UPSTREAM_TOKEN)");
+    (void)snprintf(reason, sizeof(reason),
+                   "the backend accepted the login, but its answer has no "
+                   "header %.*s (POSTERN_UPSTREAM_TOKEN)",
+                   (int)backend->token.len, backend->token.ptr);
+    return attempt_refuse_misconfigured(attempt, reason);
+}
+
 /*
  * Decide whether the login succeeded. If there is a who document, what the
  * backend says about the token's owner counts.
@@ -272,9 +289,7 @@ attempt_decide_outcome(struct login_attempt *attempt)
                          "and POSTERN_WHO_DOCUMENT");
     } else if (result == BACKEND_GRANTED) {
         if (has_who)
-            return attempt_refuse_misconfigured(
-                attempt, "the backend accepted the login, but there is no "
-                         "token where POSTERN_UPSTREAM_TOKEN says");
+            return attempt_refuse_missing_token(attempt);
         return attempt_on_success(attempt);
     }
     if (attempt->is_schema_mismatch)
