@@ -24,6 +24,8 @@
  * but nothing of it runs. */
 #define NO_OPERATION "PosternCheck"
 
+#define LOGOUT_VARIABLE "POSTERN_LOGOUT_DOCUMENT"
+
 /* The login document. */
 
 /* Make a name and a password that no user has. */
@@ -215,7 +217,11 @@ probe_other_document(struct backend_probe *probe, const char *variable,
     if (!is_document_refused(root))
         return 0;
     backend_probe_report_message(
-        variable, "the document does not fit the backend's schema; correct it",
+        variable,
+        strcmp(variable, LOGOUT_VARIABLE) == 0
+            ? "the document does not fit the backend's schema; correct it, or "
+              "set POSTERN_UPSTREAM_LOGOUT=never if there is no logout"
+            : "the document does not fit the backend's schema; correct it",
         root);
     return EX_CONFIG;
 }
@@ -271,8 +277,8 @@ probe_all_documents(const struct config *config, struct backend_probe *probe)
     if (!status && backend->who.field)
         status = probe_who_document(config, probe);
     if (!status && config->upstream_logout != LOGOUT_NEVER)
-        status = probe_other_document(probe, "POSTERN_LOGOUT_DOCUMENT",
-                                      backend->logout_text);
+        status =
+            probe_other_document(probe, LOGOUT_VARIABLE, backend->logout_text);
     return status;
 }
 
