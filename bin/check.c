@@ -2,6 +2,7 @@
 /*
  * check.c - `postern check`: check the environment, the store and the backend.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -61,14 +62,33 @@ check_store_setting(const struct config *config)
     return ping_store(config);
 }
 
+/* Does the daemon run that the lines go to? */
+static bool
+check_log_socket(const char *target, const char *path)
+{
+    if (log_socket_try(path))
+        return true;
+    print_error_line("POSTERN_LOG: %s: no daemon reads from %s (%s): start it, "
+                     "or set POSTERN_LOG=stderr",
+                     target, path, strerror(errno));
+    return false;
+}
+
 /* The programs open the log when they start. */
 static int
 check_log(const struct config *config)
 {
+    const char *socket = log_socket_path(config->log_target);
     char reason[PLACE_REASON_MAX];
 
     if (strcmp(config->log_target, "stderr") == 0)
         return 0;
+    if (socket && !check_log_socket(config->log_target, socket))
+        return EX_CONFIG;
+    if (socket) {
+        puts("the log's daemon runs");
+        return 0;
+    }
     if (!place_check_file(config->log_target, reason)) {
         print_error_line("POSTERN_LOG: %s", reason);
         return EX_CONFIG;

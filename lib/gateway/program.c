@@ -91,6 +91,27 @@ program_report_log_error(struct program *program, int code)
     program_report(program, "POSTERN_LOG", error);
 }
 
+/* Print that no daemon reads the log. It may be restarting: no reason not to
+ * start. */
+static void
+program_check_log_daemon(const struct program *program)
+{
+    const char *target = program->parts.config->log_target;
+    const char *path = log_socket_path(target);
+    struct log *log = NULL;
+    int code;
+
+    if (!path || log_socket_try(path))
+        return;
+    code = errno;
+    if (log_open(&log, "stderr", LOG_LOGFMT, LEVEL_WARNING, program->name))
+        return;
+    LOG_EVENT(log, LEVEL_WARNING, "log-unread", LOG_C_STRING("target", target),
+              LOG_C_STRING("socket", path),
+              LOG_C_STRING("reason", strerror(code)));
+    log_close(&log);
+}
+
 /* Print why starting failed, except PST_BAD_CONFIG, which was reported where
  * it was found. Returns the exit status. */
 static int
@@ -208,6 +229,7 @@ program_open(struct program *program)
         program_report_log_error(program, errno);
         return EX_CONFIG;
     }
+    program_check_log_daemon(program);
     program->disk_runner =
         (struct keyring_cache_runner){program_run_disk_call, &program->parts};
     e = blocking_pool_new(&program->parts.disk, 1, DISK_CALLS_MAX);

@@ -267,10 +267,12 @@ enum pst_err
 config_check_log_target(struct pst_str value, struct config_error *error)
 {
     if (!pst_str_equal(value, PST_STR("stderr")) &&
+        !pst_str_equal(value, PST_STR("syslog")) &&
+        !pst_str_equal(value, PST_STR("journald")) &&
         !pst_str_starts(value, PST_STR("/")))
         return config_set_error(error,
-                                "must be stderr or the absolute path of a "
-                                "file");
+                                "must be stderr, syslog, journald or the "
+                                "absolute path of a file");
     return PST_OK;
 }
 

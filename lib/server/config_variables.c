@@ -337,8 +337,8 @@ const struct config_entry config_variables[] = {
          "How long running requests may take to finish after SIGTERM."),
      DURATION(drain, 0, TIMEOUT_MAX)},
     {ROW("POSTERN_LOG", CONFIG_GROUP_RUNNING, "stderr",
-         "Where the log is written: stderr, or the absolute path of a "
-         "file."),
+         "Where the log is written: stderr, syslog (/dev/log), journald, or "
+         "the absolute path of a file."),
      FIELD("file", config_read_string, log_target),
      .check = config_check_log_target},
     {ROW("POSTERN_LOG_LEVEL", CONFIG_GROUP_RUNNING, "info",

@@ -47,20 +47,26 @@ struct log;
 /*
  * Open a log. Lines contain the process id at this time, so a child process
  * must open its own log.
- *   target   "stderr", or the path of a file to append to (created with 0640),
- *            or of a FIFO
+ *   target   "stderr"; "syslog" or "journald", the daemon of this machine; or
+ *            the path of a file to append to (created with 0640), or of a FIFO
  *   program  a name for every line; must outlive the log
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (cannot be opened; errno says
- * why).
+ * why). A daemon need not run yet.
  */
 PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
                                    enum log_format format, enum log_level level,
                                    const char *program);
 
+/* The path of a daemon's socket; NULL if the target is another one. */
+const char *log_socket_path(const char *target);
+
+/* Does the daemon of such a socket run? If not, errno says why. */
+PST_MUST_USE bool log_socket_try(const char *path);
+
 /*
  * Open the file anew by its path, after it was renamed. Returns false, with
  * errno set, when it cannot be opened: then the old one stays in use. Does
- * nothing for stderr. Any thread may write meanwhile.
+ * nothing for stderr and for a daemon. Any thread may write meanwhile.
  */
 PST_MUST_USE bool log_reopen(struct log *log);
 

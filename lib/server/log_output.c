@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +57,40 @@ log_output_open(struct log_output *output, const char *path)
     return output->descriptor >= 0;
 }
 
+bool
+log_output_open_socket(struct log_output *output, const char *path)
+{
+    *output = (struct log_output){
+        .is_own = true, .is_socket = true, .address.sun_family = AF_UNIX};
+    PST_REQUIRE(strlen(path) < sizeof(output->address.sun_path));
+    memcpy(output->address.sun_path, path, strlen(path));
+    output->descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return output->descriptor >= 0;
+}
+
+static const struct sockaddr *
+output_address(const struct log_output *output)
+{
+    return (const struct sockaddr *)&output->address;
+}
+
+/* A socket that is connected has one daemon, also when that has ended: so this
+ * is another socket. */
+bool
+log_output_is_read(const struct log_output *output)
+{
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool is_read =
+        descriptor >= 0 && connect(descriptor, output_address(output),
+                                   sizeof(output->address)) == 0;
+    int reason = errno;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    errno = reason;
+    return is_read;
+}
+
 void
 log_output_close(struct log_output *output)
 {
@@ -84,6 +120,16 @@ output_has_room(const struct log_output *output)
            (poll(&polled, 1, 0) == 1 && (polled.revents & POLLOUT) != 0);
 }
 
+static ssize_t
+output_send(const struct log_output *output, struct pst_str line)
+{
+    return output->is_socket
+               ? sendto(output->descriptor, line.ptr, line.len,
+                        MSG_DONTWAIT | MSG_NOSIGNAL, output_address(output),
+                        sizeof(output->address))
+               : write(output->descriptor, line.ptr, line.len);
+}
+
 bool
 log_output_write(struct log_output *output, struct pst_str line)
 {
@@ -91,7 +137,7 @@ log_output_write(struct log_output *output, struct pst_str line)
 
     if (output_has_room(output)) {
         do
-            written = write(output->descriptor, line.ptr, line.len);
+            written = output_send(output, line);
         while (written < 0 && errno == EINTR);
     }
     if (written == (ssize_t)line.len)

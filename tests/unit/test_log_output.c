@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "server/log.h"
@@ -188,6 +189,71 @@ failed_writes_are_counted(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
+static int
+daemon_start(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    assert_true(descriptor >= 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    unlink(path);
+    assert_int_equal(
+        bind(descriptor, (const struct sockaddr *)&address, sizeof(address)),
+        0);
+    return descriptor;
+}
+
+static void
+assert_daemon_gets(int daemon, const char *text)
+{
+    char got[64];
+    ssize_t len = recv(daemon, got, sizeof(got), MSG_DONTWAIT);
+
+    assert_int_equal(len, strlen(text));
+    assert_memory_equal(got, text, strlen(text));
+}
+
+/* No line waits for a daemon that does not read, that does not run, or that has
+ * not started yet; and one that was restarted gets the next line. */
+static void
+daemon_is_found_again(void **state)
+{
+    char path[] = "/tmp/postern-test-socket-XXXXXX";
+    struct log_output output;
+    int daemon;
+    size_t lost;
+
+    (void)state;
+    close(mkstemp(path));
+    unlink(path);
+    assert_true(log_output_open_socket(&output, path));
+    assert_false(log_output_is_read(&output));
+    assert_int_equal(errno, ENOENT);
+    assert_false(log_output_write(&output, PST_STR("early")));
+    daemon = daemon_start(path);
+    assert_true(log_output_is_read(&output));
+    assert_true(log_output_write(&output, PST_STR("one")));
+    assert_daemon_gets(daemon, "one");
+    close(daemon);
+    assert_false(log_output_is_read(&output));
+    assert_int_equal(errno, ECONNREFUSED);
+    assert_false(log_output_write(&output, PST_STR("two")));
+    assert_int_equal(output.lost_count, 2);
+    daemon = daemon_start(path);
+    alarm(20);
+    for (lost = 2; output.lost_count == lost;)
+        (void)log_output_write(&output, PST_STR("three"));
+    alarm(0);
+    assert_int_equal(output.lost_count, 3);
+    assert_false(output.is_cut);
+    assert_daemon_gets(daemon, "three");
+    assert_true(log_output_write(&output, PST_STR("four")));
+    close(daemon);
+    log_output_close(&output);
+    unlink(path);
+}
+
 int
 main(void)
 {
@@ -196,6 +262,7 @@ main(void)
         cmocka_unit_test(stderr_that_nobody_reads_is_survived),
         cmocka_unit_test(cut_line_is_ended),
         cmocka_unit_test(failed_writes_are_counted),
+        cmocka_unit_test(daemon_is_found_again),
     };
 
     return cmocka_run_group_tests_name("log_output", tests, NULL, NULL);
