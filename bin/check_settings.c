@@ -49,25 +49,43 @@ check_origin_behind_proxy(const struct config *config)
             "as cross-site. Set it, such as https://shop.example");
 }
 
-/* Old cookies of the same name, which are sent beside the new one. */
+/* The variable that gave the cookie another variant than the default one, or
+ * NULL. */
+static const char *
+find_cookie_variant(const struct pst_cookie *cookie)
+{
+    if (cookie->partitioned)
+        return "POSTERN_COOKIE_PARTITIONED";
+    if (!pst_str_is_absent(cookie->domain))
+        return "POSTERN_COOKIE_DOMAIN";
+    if (!pst_str_equal(cookie->path, PST_STR("/")))
+        return "POSTERN_COOKIE_PATH";
+    return NULL;
+}
+
+/* Older cookies of the same name, which browsers send beside the new one. With
+ * a store, a login or a logout ends their sessions. Without it nothing does. */
 static void
 check_cookie_variants(const struct config *config)
 {
-    const struct pst_cookie *cookie = &config->cookie;
-    const char *variable = NULL;
+    const char *variable = find_cookie_variant(&config->cookie);
+    struct pst_str name = config->cookie.name;
 
-    if (cookie->partitioned)
-        variable = "POSTERN_COOKIE_PARTITIONED";
-    else if (!pst_str_is_absent(cookie->domain))
-        variable = "POSTERN_COOKIE_DOMAIN";
-    else if (!pst_str_equal(cookie->path, PST_STR("/")))
-        variable = "POSTERN_COOKIE_PATH";
-    if (variable && (config->methods & TOKEN_METHOD_COOKIE))
+    if (!variable || !(config->methods & TOKEN_METHOD_COOKIE))
+        return;
+    if (config->store.kind == STORE_NONE)
+        print_error_line(
+            "warning: %s: is set, and there is no store: if it was changed "
+            "while people were logged in, their browsers still send an older "
+            "cookie %.*s. It stays valid after a logout, and beside a new "
+            "login both count as none: change POSTERN_COOKIE_NAME together "
+            "with it, or set POSTERN_STORE",
+            variable, (int)name.len, name.ptr);
+    else
         printf("if %s was changed while people were logged in, their browsers "
-               "still send an older cookie %.*s beside the new one, and may be "
-               "taken for nobody until it expires: change POSTERN_COOKIE_NAME "
-               "together with it\n",
-               variable, (int)cookie->name.len, cookie->name.ptr);
+               "also send an older cookie %.*s: it keeps them logged in until "
+               "the next login or logout, which ends its session\n",
+               variable, (int)name.len, name.ptr);
 }
 
 /* Does the name of a field sound like a secret? */

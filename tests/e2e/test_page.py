@@ -5,7 +5,7 @@ JavaScript. Scripts must not be able to read a secret."""
 import json
 
 import pytest
-from gateway import COOKIE, Backend, Starter
+from gateway import COOKIE, Backend, Gateway, Starter
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
@@ -370,3 +370,90 @@ def test_login_and_logout_without_javascript(browse, shop):
     assert "The request failed" in browser.text()
     browser.picture("4-error")
     browser.check_console("responded with a status of 404")
+
+
+# --- a change of the cookie's attributes -------------------------------------
+
+HOST = "shop.localhost"  # Chromium resolves it, and keeps Secure cookies
+NAME = "__Secure-session"
+VARIANTS = {
+    "host": {},
+    "domain": {"POSTERN_COOKIE_DOMAIN": HOST},
+    "path": {"POSTERN_COOKIE_PATH": "/app"},
+    "partitioned": {"POSTERN_COOKIE_PARTITIONED": "on",
+                    "POSTERN_COOKIE_SAMESITE": "None"},
+}
+FETCH = """const [method, path, body, done] = arguments;
+fetch(path, {method, body: body && JSON.stringify(body),
+             headers: body ? {"Content-Type": "application/json"} : {}})
+    .then((answer) => answer.json()).then(done, (e) => done(String(e)));"""
+
+
+class Mounted(Gateway):
+    """A gateway whose URLs are also below /app."""
+
+    def _write_settings(self):
+        super()._write_settings()
+        with open(f"{self.folder}/settings.conf", "a",
+                  encoding="ascii") as file:
+            file.write('server.modules += ( "mod_rewrite" )\n'
+                       'url.rewrite-once = ( "^/app(/.*)$" => "$1" )\n')
+
+
+def fetch(browser, gateway, method, path, body=None):
+    """Sent by a page of the site, so with the browser's own cookies."""
+    site = f"http://{HOST}:{gateway.port}/app"
+    if not browser.driver.current_url.startswith(site):
+        browser.driver.get(site + "/icon.svg")
+    return browser.driver.execute_async_script(
+        FETCH, method, "/app" + path, body)
+
+
+def session_of(browser, gateway):
+    return fetch(browser, gateway, "GET", "/session")["data"]["session"]
+
+
+@pytest.fixture(name="variants", scope="module")
+def variants_fixture(shop, tmp_path_factory):
+    """A gateway for each variant. They share the secret, the store and the
+    cookie's name, as one site does before and after a change."""
+    store = tmp_path_factory.mktemp("variants") / "store"
+    found = {name: Mounted(shop.backend, secret=shop.secret,
+                           POSTERN_STORE=f"lmdb:{store}",
+                           POSTERN_COOKIE_NAME=NAME, **variables)
+             for name, variables in VARIANTS.items()}
+    for gateway in found.values():
+        gateway.private.add(PASSWORD)
+    yield found
+    for gateway in found.values():
+        gateway.close()
+
+
+@pytest.mark.parametrize("old", VARIANTS)
+def test_change_of_cookie_attributes(variants, browse, old):
+    """U32: an older cookie of the same name stays in the browser. It keeps its
+    user logged in, a login replaces it, a logout ends both."""
+    browser = browse(variants[old])
+    for new in VARIANTS:
+        if new != old:
+            browser.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+            check_change(browser, variants[old], variants[new])
+
+
+def check_change(browser, before, after):
+    login = {"email": EMAIL, "password": PASSWORD}
+    assert "errors" not in fetch(browser, before, "POST", "/login", login)
+    for gateway in (before, after):
+        assert session_of(browser, gateway)["name"] == EMAIL
+    for _ in range(2):
+        assert "errors" not in fetch(browser, after, "POST", "/login", login)
+        for _ in range(2):
+            assert session_of(browser, after)["name"] == EMAIL
+        fetch(browser, after, "POST", "/logout")
+        for gateway in (after, before):
+            assert session_of(browser, gateway) is None
+    assert "session-cookies-conflict" not in before.log + after.log
+    # The older settings know their own variant, the newer ones that without
+    # Domain, Path and Partitioned: together nothing is left.
+    left = browser.driver.execute_cdp_cmd("Network.getAllCookies", {})
+    assert [c for c in left["cookies"] if c["name"] == NAME] == []
