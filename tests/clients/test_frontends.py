@@ -335,6 +335,8 @@ def test_automatic_persisted_queries(inside, client):
     inside.run(f"""const m = await import("/{MODULE}");
         window.sent = []; window.realFetch ??= window.fetch;
         window.fetch = (url, options) => {{
+            if (!url.startsWith("/query")) // fetchPostern() takes a path
+                throw new Error(url);
             sent.push(options.method + " " + ((url + options.body).includes(
                 "echo") ? "text" : "hash"));
             return realFetch(url, options); }};
