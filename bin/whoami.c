@@ -48,7 +48,7 @@ whoami_open_session(const struct config *config, struct store *store,
     static const uint8_t no_random[REQUEST_RANDOM_LEN];
     const struct request_input input = {
         .variables = (const char *const *)environ, .max_body = INT64_MAX};
-    const struct response_sink no_sink = {NULL, NULL, NULL, NULL};
+    const struct response_sink no_sink = {.write = NULL};
     struct context ctx = {.config = config,
                           .ring = config->ring,
                           .store = store,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio_ext.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -40,7 +41,10 @@ cgi_read(void *context, char *out, size_t size, size_t *len)
 static enum pst_err
 cgi_write(void *context, struct pst_str piece)
 {
-    if (fwrite(piece.ptr, 1, piece.len, context) != piece.len)
+    size_t *written = context;
+
+    *written += piece.len;
+    if (fwrite(piece.ptr, 1, piece.len, stdout) != piece.len)
         return PST_CLIENT_GONE;
     return PST_OK;
 }
@@ -48,7 +52,20 @@ cgi_write(void *context, struct pst_str piece)
 static enum pst_err
 cgi_flush(void *context)
 {
-    return fflush(context) == 0 ? PST_OK : PST_CLIENT_GONE;
+    (void)context;
+    return fflush(stdout) == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+static bool
+cgi_discard(void *context)
+{
+    size_t *written = context;
+
+    if (__fpending(stdout) != *written)
+        return false;
+    __fpurge(stdout);
+    *written = 0;
+    return true;
 }
 
 /*
@@ -87,7 +104,9 @@ cgi_serve(const struct engine_handler *handler, int64_t body_timeout_ms)
         .variables = (const char *const *)environ,
         .source = {cgi_read, &body_timeout_ms, cgi_client_descriptor()},
     };
-    const struct response_sink sink = {cgi_write, cgi_flush, stdout, NULL};
+    size_t written = 0;
+    const struct response_sink sink = {cgi_write, cgi_flush, &written, NULL,
+                                       cgi_discard};
     void *state = handler->new_state(handler->context);
     bool is_whole;
 

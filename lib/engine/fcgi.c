@@ -19,9 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/clock.h"
 #include "crypto/crypto.h"
 #include "engine/wait.h"
 
@@ -32,9 +30,6 @@
 
 #define WRITE_MAX (1 << 20)   /* bytes passed to libfcgi at a time */
 #define HEAD_TIMEOUT_MS 10000 /* for a request's head, once it has begun */
-
-/* Between the part of an answer that was sent and closing the connection. */
-#define ABORT_DELAY_MS 100
 
 static bool is_replaced; /* libfcgi has called our OS_LibInit() */
 
@@ -213,6 +208,21 @@ fcgi_flush(void *context)
     return FCGX_FFlush(fcgi_out(context)) == 0 ? PST_OK : PST_CLIENT_GONE;
 }
 
+/* Until libfcgi first writes, the answer is in its buffer only. */
+static bool
+fcgi_discard(void *context)
+{
+    const FCGX_Request *fcgi = context;
+    struct fcgi_connection *connection = current_connection(fcgi->ipcFd);
+
+    if (connection->has_written)
+        return false;
+    pst_crypto_wipe(connection->answer_start,
+                    (size_t)(fcgi->out->wrNext - connection->answer_start));
+    fcgi->out->wrNext = connection->answer_start;
+    return true;
+}
+
 static bool
 fcgi_handle(const struct fcgi_service *service, FCGX_Request *fcgi)
 {
@@ -223,7 +233,7 @@ fcgi_handle(const struct fcgi_service *service, FCGX_Request *fcgi)
         .is_overloaded = !service->begin_request(service->context),
     };
     const struct response_sink sink = {fcgi_write, fcgi_flush, fcgi,
-                                       fcgi_finish_answer};
+                                       fcgi_finish_answer, fcgi_discard};
     bool is_whole = service->handler->handle(service->state, &input, &sink);
 
     if (!input.is_overloaded)
@@ -263,24 +273,19 @@ fcgi_accept(FCGX_Request *fcgi, struct fcgi_connection *connection)
     return false;
 }
 
-/*
- * Close a connection whose answer was cut off, without an END_REQUEST: the web
- * server must not take the part for the whole. lighttpd does so if it reads
- * the last bytes and the end of the connection together, hence the delay.
- */
+/* End a request whose answer was cut off, without an END_REQUEST. */
 static void
 fcgi_abort(FCGX_Request *fcgi, struct fcgi_connection *connection)
 {
-    const struct wait_limit limit = {.deadline = clock_ms() + ABORT_DELAY_MS,
-                                     .client = connection->descriptor};
+    bool was_broken = connection->is_broken;
+    unsigned id = (unsigned)fcgi->requestId;
 
     fcgi_wipe(fcgi, connection);
     connection->is_broken = true; /* what was not sent is wiped instead */
     (void)FCGX_FFlush(fcgi->out);
     FCGX_Free(fcgi, 0);
-    (void)!wait_until(&limit);
-    shutdown(connection->descriptor, SHUT_RDWR);
-    fcgi_connection_close(connection, false);
+    connection->is_broken = was_broken;
+    fcgi_connection_cut(connection, id);
 }
 
 /*
@@ -336,7 +341,8 @@ fcgi_serve_request(const struct fcgi_service *service,
     }
     connection->head_deadline = 0;
     connection->body_wait_ms = service->body_timeout_ms;
-    connection->is_broken = false;
+    connection->is_broken = connection->has_written = false;
+    connection->answer_start = fcgi.out->wrNext;
     is_whole = fcgi_handle(service, &fcgi);
     if (is_whole || connection->is_aborted)
         return fcgi_finish(&fcgi, connection);

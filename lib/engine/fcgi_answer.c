@@ -35,6 +35,12 @@ fcgi_answer_unknown_type(struct pst_buf *answers, uint8_t type)
                (struct pst_str){content, sizeof(content)});
 }
 
+void
+fcgi_answer_invalid(struct pst_buf *answers, unsigned id)
+{
+    answer_add(answers, FCGI_TYPE_INVALID, id, PST_STR(""));
+}
+
 /* Does FCGI_GET_VALUES ask for this name? All names it may ask for are short:
  * a list with long lengths is not searched further. */
 static bool

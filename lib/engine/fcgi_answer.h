@@ -30,6 +30,7 @@ enum fcgi_record_type {
     FCGI_TYPE_GET_VALUES = 9,
     FCGI_TYPE_GET_VALUES_RESULT = 10,
     FCGI_TYPE_UNKNOWN = 11,
+    FCGI_TYPE_INVALID = 12, /* in no version of FastCGI */
 };
 
 enum fcgi_protocol_status {
@@ -44,6 +45,9 @@ void fcgi_answer_end_request(struct pst_buf *answers, unsigned id,
 
 /* Answer a management record of a type that is not known. */
 void fcgi_answer_unknown_type(struct pst_buf *answers, uint8_t type);
+
+/* Write a record that is invalid in an answer, without content. */
+void fcgi_answer_invalid(struct pst_buf *answers, unsigned id);
 
 /*
  * Answer FCGI_GET_VALUES: a connection serves one request at a time. The other

@@ -20,6 +20,9 @@
 #define WRITE_TIMEOUT_MS 60000 /* for a web server that does not read */
 #define LINGER_MS 2000
 
+/* Between the part of an answer that was sent and closing the connection. */
+#define CUT_DELAY_MS 100
+
 /* Pieces of a request that are read when there is no memory for it. */
 #define PIECES_DISCARDED_MAX 256
 
@@ -232,11 +235,36 @@ fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
     size_t done = put > 0 ? (size_t)put : 0;
     int error = 0;
 
+    connection->has_written = true;
     if (done < len)
         error = connection_write_rest(connection, bytes + done, len - done);
     if (error)
         connection->is_broken = true;
     return error;
+}
+
+/*
+ * The end of the connection is not enough: nginx without buffering takes it for
+ * the end of the answer, and so ends a chunked one in order. To nginx a record
+ * of a type that does not exist is an error; the others skip it. lighttpd takes
+ * the part for the whole if it reads the last bytes and the end of the
+ * connection together, hence the delay.
+ */
+void
+fcgi_connection_cut(struct fcgi_connection *connection, unsigned id)
+{
+    const struct wait_limit limit = {.deadline = clock_ms() + CUT_DELAY_MS,
+                                     .client = connection->descriptor};
+    char record[FCGI_HEADER_LEN];
+    struct pst_buf buf;
+
+    pst_buf_init(&buf, record, sizeof(record));
+    fcgi_answer_invalid(&buf, id);
+    if (connection->has_written && !connection->is_broken)
+        (void)!fcgi_connection_write(connection, record, buf.len);
+    (void)!wait_until(&limit);
+    shutdown(connection->descriptor, SHUT_RDWR);
+    fcgi_connection_close(connection, false);
 }
 
 int

@@ -17,13 +17,15 @@ struct fcgi_input;
 struct fcgi_connection {
     int descriptor;
     struct fcgi_filter filter;
-    struct fcgi_input *input; /* bytes that were read; NULL: none */
-    int64_t head_deadline;    /* of clock_ms(); 0: the head has been read */
-    int64_t body_wait_ms;     /* how long a body may still be waited for */
-    char *read_buffer;        /* libfcgi's, of the request at hand */
-    size_t read_len;          /* how much of it was used */
-    bool is_broken;           /* reading or writing has failed */
-    bool is_aborted;          /* the web server wants no answer any more */
+    struct fcgi_input *input;    /* bytes that were read; NULL: none */
+    int64_t head_deadline;       /* of clock_ms(); 0: the head has been read */
+    int64_t body_wait_ms;        /* how long a body may still be waited for */
+    char *read_buffer;           /* libfcgi's, of the request at hand */
+    size_t read_len;             /* how much of it was used */
+    unsigned char *answer_start; /* in libfcgi's buffer for writing */
+    bool has_written;            /* bytes of the answer were sent */
+    bool is_broken;              /* reading or writing has failed */
+    bool is_aborted;             /* the web server wants no answer any more */
 
     /* The server's (engine/server_loop.c). */
     void *owner;
@@ -61,6 +63,13 @@ PST_MUST_USE int fcgi_connection_read(struct fcgi_connection *connection,
  * not read for a minute. */
 PST_MUST_USE int fcgi_connection_write(struct fcgi_connection *connection,
                                        char *bytes, size_t len);
+
+/*
+ * Close a connection in the middle of an answer, so that the web server does
+ * not take the part for the whole. Waits for a tenth of a second.
+ *   id  of the request
+ */
+void fcgi_connection_cut(struct fcgi_connection *connection, unsigned id);
 
 /* Has everything that the web server sent for this request been read? */
 bool fcgi_connection_is_drained(const struct fcgi_connection *connection);

@@ -56,6 +56,19 @@ meter_finish(void *context)
                         : sink->flush(sink->context);
 }
 
+static bool
+meter_discard(void *context)
+{
+    struct meter *meter = context;
+    const struct response_sink *sink = meter->sink;
+
+    if (!sink->discard || !sink->discard(sink->context))
+        return false;
+    meter->is_head_written = false;
+    meter->bytes = 0;
+    return true;
+}
+
 /* Answer with an error. If that fails, answer with the error that made it
  * fail. */
 static enum pst_err
@@ -99,7 +112,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
 {
     struct meter meter = {.sink = sink, .begun_ms = wait_now()};
     const struct response_sink metered = {meter_write, meter_flush, &meter,
-                                          meter_finish};
+                                          meter_finish, meter_discard};
     uint8_t random[REQUEST_RANDOM_LEN] = {0};
     struct request req;
     struct response *res;
@@ -131,7 +144,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     if (!e && !res->begun)
         e = PST_INTERNAL; /* a handler must answer */
     is_whole = !e;
-    if (e && e != PST_CLIENT_GONE && !res->begun)
+    if (e && e != PST_CLIENT_GONE && response_discard(res))
         is_whole = handler_answer_error(ctx, &req, res, e) == PST_OK;
     if (is_whole)
         is_whole = response_finish(res) == PST_OK;

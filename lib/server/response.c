@@ -192,6 +192,14 @@ response_finish(struct response *res)
     return res->sink.finish(res->sink.context);
 }
 
+bool
+response_discard(struct response *res)
+{
+    if (res->begun && res->sink.discard)
+        res->begun = !res->sink.discard(res->sink.context);
+    return !res->begun;
+}
+
 enum pst_err
 response_send(struct response *res, int status, struct pst_str type,
               struct pst_str body)

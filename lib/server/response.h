@@ -25,6 +25,8 @@ struct response_sink {
     /* Send what is left and the end of the response, in one piece if possible:
      * nothing is written after it. NULL: flush() does so. */
     enum pst_err (*finish)(void *context);
+    /* Forget all that was written. False: some of it was sent. NULL: false. */
+    bool (*discard)(void *context);
 };
 
 struct response {
@@ -75,6 +77,10 @@ PST_MUST_USE enum pst_err response_flush(struct response *res);
 
 /* The same for the last time: the response is complete. */
 PST_MUST_USE enum pst_err response_finish(struct response *res);
+
+/* Take back a response that has begun, if nothing of it was sent. Returns
+ * whether response_reset() may be called now. */
+PST_MUST_USE bool response_discard(struct response *res);
 
 /*
  * Send a whole response: status, type, length, body. Uses no memory of the

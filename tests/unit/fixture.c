@@ -261,7 +261,8 @@ fixture_request(struct fixture *f, const char *const *variables,
 {
     static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
-    const struct response_sink sink = {write_response, flush_response, f, NULL};
+    const struct response_sink sink = {write_response, flush_response, f, NULL,
+                                       NULL};
     struct request_input origin = {.source = {read_request, f, -1},
                                    .max_body = f->config->max_body};
 

@@ -43,7 +43,7 @@ sink_flush(void *context)
 void
 init(struct response *res)
 {
-    const struct response_sink to = {sink_write, sink_flush, &sink, NULL};
+    const struct response_sink to = {sink_write, sink_flush, &sink, NULL, NULL};
 
     pst_arena_reset(arena);
     memset(&sink, 0, sizeof(sink));

@@ -46,6 +46,12 @@ handle(void *state, const struct request_input *input,
     assert_false(input->authorizer);
     if (strcmp(method, "CUT") == 0)
         return false;
+    if (strcmp(method, "DISCARD") == 0 || strcmp(method, "SENT") == 0) {
+        if (sink->write(sink->context, PST_STR("half ")) != PST_OK ||
+            (method[0] == 'S' && sink->flush(sink->context) != PST_OK) ||
+            sink->discard(sink->context) != (method[0] == 'D'))
+            return false;
+    }
     if (sink->write(sink->context, pst_str_from(method)) != PST_OK)
         return false;
     while (strcmp(method, "UNREAD") != 0) {
@@ -148,6 +154,8 @@ test_pipes(void **state)
         {&handler, "POST", "POSTbody watched", EX_OK},
         {&handler, "UNREAD", "UNREAD watched", EX_OK},
         {&handler, "CUT", "", EX_IOERR},
+        {&handler, "DISCARD", "DISCARDbody watched", EX_OK},
+        {&handler, "SENT", "half SENTbody watched", EX_OK},
         {&stateless, "POST", "", EX_OSERR},
     };
 

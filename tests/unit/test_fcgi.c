@@ -93,7 +93,8 @@ read_body(const struct request_input *input)
 
 /* "read" answers with the length of the body, and aborts if it has no end;
  * "late" answers with its error; "skip" does not read it; "fail" begins a
- * response and aborts; "much" writes more than fits; "none" is no order. */
+ * response and aborts; "much" writes more than fits; "undo" takes back what
+ * was not sent; "none" is no order. */
 static bool
 handle(void *state, const struct request_input *input,
        const struct response_sink *sink)
@@ -118,6 +119,17 @@ handle(void *state, const struct request_input *input,
         snprintf(answer, sizeof(answer), "authorizer");
     if (input->is_overloaded)
         snprintf(answer, sizeof(answer), "overloaded");
+    if (strcmp(what, "undo") == 0) {
+        assert_int_equal(sink->write(sink->context, PST_STR("half")), PST_OK);
+        assert_true(sink->discard(sink->context));
+        assert_int_equal(sink->write(sink->context, PST_STR("an ")), PST_OK);
+        assert_true(sink->discard(sink->context));
+    }
+    if (strcmp(what, "sent") == 0) {
+        assert_int_equal(sink->write(sink->context, PST_STR("half ")), PST_OK);
+        assert_int_equal(sink->flush(sink->context), PST_OK);
+        assert_false(sink->discard(sink->context));
+    }
     if (strcmp(what, "much") == 0) {
         memset(answer, 'm', sizeof(answer));
         return sink->write(sink->context,
@@ -573,6 +585,25 @@ test_cut_answer_has_no_end(void **state)
     run(get_cut_answer);
 }
 
+/* libfcgi's buffer is 8 KiB: what it still holds can be taken back. */
+static void
+take_back(void)
+{
+    for (int i = 0; i < 2; i++) {
+        SEND(client, BEGIN(KEEP) DO("undo") PARAMS_END STDIN_END);
+        fcgi_client_expect(client, "undo");
+        SEND(client, BEGIN(KEEP) DO("sent") PARAMS_END STDIN_END);
+        fcgi_client_expect(client, "half sent");
+    }
+}
+
+static void
+test_unsent_answer_is_discarded(void **state)
+{
+    (void)state;
+    run(take_back);
+}
+
 /* A web server that does not read: after a minute, the request is over. */
 static void
 read_nothing(void)
@@ -727,6 +758,7 @@ main(void)
         cmocka_unit_test(test_question_before_abort),
         cmocka_unit_test(test_authorizer),
         cmocka_unit_test(test_cut_answer_has_no_end),
+        cmocka_unit_test(test_unsent_answer_is_discarded),
         cmocka_unit_test(test_answer_is_not_read),
         cmocka_unit_test(test_overloaded),
         cmocka_unit_test(test_other_protocol),

@@ -42,10 +42,12 @@ test_management(void **state)
     fcgi_answer_unknown_type(&buf, 42);
     fcgi_answer_get_values(&buf, PST_STR("\17\0FCGI_MPXS_CONNS"));
     fcgi_answer_get_values(&buf, PST_STR("\16\0FCGI_MAX_CONNS"));
+    fcgi_answer_invalid(&buf, 259);
     CHECK("\1\3\1\2\0\10\0\0\0\0\0\0\3\0\0\0"
           "\1\13\0\0\0\10\0\0\52\0\0\0\0\0\0\0"
           "\1\12\0\0\0\22\0\0\17\1FCGI_MPXS_CONNS0"
-          "\1\12\0\0\0\0\0\0");
+          "\1\12\0\0\0\0\0\0"
+          "\1\14\1\3\0\0\0\0");
 }
 
 static void

@@ -151,6 +151,30 @@ test_invalid(void **state)
     assert_int_equal(fcgi_connection_fill(&connection), EPROTO);
 }
 
+/* After a part of an answer nginx needs an invalid record. A connection that is
+ * broken may have sent half a record: nothing can follow it. */
+static void
+test_cut(void **state)
+{
+    static const uint8_t invalid[8] = {1, 12, 1, 2};
+    uint8_t got[9];
+
+    for (int i = 0; i < 3; i++) {
+        int64_t started = clock_ms();
+
+        connection.has_written = i > 0;
+        connection.is_broken = i == 2;
+        fcgi_connection_cut(&connection, 258);
+        assert_int_equal(connection.descriptor, -1);
+        assert_in_range(clock_ms() - started, 50, 500);
+        assert_int_equal(recv(client, got, sizeof(got), 0), i == 1 ? 8 : 0);
+        if (i == 1)
+            assert_memory_equal(got, invalid, sizeof(invalid));
+        close(client);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
 static void
 test_abort(void **state)
 {
@@ -333,6 +357,7 @@ main(void)
         CONNECTION_TEST(test_stale_records),
         CONNECTION_TEST(test_end),
         CONNECTION_TEST(test_invalid),
+        CONNECTION_TEST(test_cut),
         CONNECTION_TEST(test_abort),
         CONNECTION_TEST(test_abort_behind_the_body),
         CONNECTION_TEST(test_abort_after_the_body),

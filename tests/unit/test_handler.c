@@ -23,6 +23,7 @@ struct client {
     size_t got_len;
     size_t pieces_left; /* it accepts so many, then it is gone */
     size_t flushed;
+    bool is_unsent;     /* what it has was not sent yet */
     bool is_flush_idle; /* flush() has nothing to send, so it does not fail */
 };
 
@@ -55,6 +56,18 @@ flush(void *context)
 
     c->flushed++;
     return c->pieces_left == 0 && !c->is_flush_idle ? PST_CLIENT_GONE : PST_OK;
+}
+
+static bool
+discard(void *context)
+{
+    struct client *c = context;
+
+    if (!c->is_unsent)
+        return false;
+    c->got_len = 0;
+    c->got[0] = '\0';
+    return true;
 }
 
 static enum pst_err
@@ -111,7 +124,7 @@ handle_with(const char *const *variables, handler_fn *handler,
         .source = {no_body, NULL, -1},
         .max_body = 1000,
     };
-    const struct response_sink sink = {receive, flush, &client, NULL};
+    const struct response_sink sink = {receive, flush, &client, NULL, discard};
     FILE *file;
     bool is_whole;
     size_t len;
@@ -307,6 +320,29 @@ test_failed_write(void **state)
     client.is_flush_idle = false;
 }
 
+/* As long as nothing was sent, an answer that breaks off becomes an error. */
+static void
+test_unsent_answer_becomes_an_error(void **state)
+{
+    char line[2048];
+
+    (void)state;
+    client.pieces_left = 9;
+    client.is_unsent = true;
+    assert_true(handle_with(get, break_off, line));
+    client.is_unsent = false;
+    assert_int_equal(strncmp(client.got, "Status: 502 ", 12), 0);
+    assert_null(strstr(client.got, "half"));
+    assert_non_null(strstr(client.got, "\"code\":\"UPSTREAM_INVALID\""));
+    assert_non_null(strstr(line, "status=502"));
+    assert_non_null(strstr(line, "bytes=133"));
+    client.is_unsent = true;
+    assert_true(handle_with(head, break_off, line));
+    client.is_unsent = false;
+    assert_int_equal(strncmp(client.got, "Status: 502 ", 12), 0);
+    assert_null(strstr(client.got, "errors"));
+}
+
 static void
 test_error_drops_earlier_headers(void **state)
 {
@@ -400,6 +436,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_failed_write),
+        cmocka_unit_test(test_unsent_answer_becomes_an_error),
         cmocka_unit_test(test_error_drops_earlier_headers),
         cmocka_unit_test(test_full_arena_has_an_answer),
         cmocka_unit_test(test_cors),

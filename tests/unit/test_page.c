@@ -48,7 +48,7 @@ sink_flush(void *context)
 static void
 init(void)
 {
-    const struct response_sink to = {sink_write, sink_flush, NULL, NULL};
+    const struct response_sink to = {sink_write, sink_flush, NULL, NULL, NULL};
 
     pst_arena_reset(arena);
     out_len = 0;

@@ -81,7 +81,7 @@ query_and_note_id(struct context *ctx, struct request *req,
 static const char *
 ask(const char *trace)
 {
-    static const struct response_sink sink = {drop, flush, NULL, NULL};
+    static const struct response_sink sink = {drop, flush, NULL, NULL, NULL};
     struct pst_str body = PST_STR("{\"query\":\"{me{id}}\"}");
     const char *const variables[] = {"REQUEST_METHOD=POST",
                                      "CONTENT_TYPE=application/json",

@@ -139,6 +139,35 @@ test_reset(void **state)
     check_out("all gone", "Status: 200 OK\r\n" DEFAULTS "\r\n");
 }
 
+static bool
+discard(void *context)
+{
+    (void)context;
+    return sink.fail == PST_OK;
+}
+
+/* What was not sent is taken back, and the response begins again. */
+static void
+test_discard(void **state)
+{
+    struct response res;
+
+    (void)state;
+    init(&res);
+    assert_true(response_discard(&res)); /* it has not begun */
+    assert_int_equal(response_begin(&res), PST_OK);
+    assert_false(response_discard(&res)); /* the sink cannot */
+    assert_true(res.begun);
+    res.sink.discard = discard;
+    sink.fail = PST_CLIENT_GONE;
+    assert_false(response_discard(&res));
+    assert_true(res.begun);
+    sink.fail = PST_OK;
+    assert_true(response_discard(&res));
+    response_reset(&res, NULL);
+    assert_int_equal(response_begin(&res), PST_OK);
+}
+
 static void
 test_bodiless(void **state)
 {
@@ -320,6 +349,7 @@ main(void)
         cmocka_unit_test(test_challenge),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_discard),
         cmocka_unit_test(test_bodiless),
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_client_gone),
