@@ -6,6 +6,7 @@
 #include "gateway/login.h"
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/json_check.h"
 #include "gateway/auth_session.h"
 #include "gateway/csrf_token.h"
 #include "gateway/page.h"
@@ -106,7 +107,7 @@ login_by_json(struct context *ctx, struct request *req, struct response *res,
     e = request_read_whole_body(req, PST_LOGIN_BODY_MAX, &body);
     if (e)
         return e;
-    e = pst_json_parse(req->arena, body, &root);
+    e = pst_json_parse(req->arena, pst_json_skip_mark(body), &root);
     if (!e && login_is_graphql(root))
         return proxy_login(ctx, req, res, auth);
     if (!e)

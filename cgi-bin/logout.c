@@ -5,6 +5,7 @@
  */
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/json_check.h"
 #include "gateway/auth_session.h"
 #include "gateway/csrf_token.h"
 #include "gateway/identity.h"
@@ -59,7 +60,7 @@ logout_parse_json(struct request *req, struct pst_str text,
     bool is_true = false;
     enum pst_err e;
 
-    e = pst_json_parse(req->arena, text, &root);
+    e = pst_json_parse(req->arena, pst_json_skip_mark(text), &root);
     if (e)
         return e;
     if (pst_json_kind(root) != PST_JSON_OBJECT)

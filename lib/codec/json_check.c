@@ -313,3 +313,11 @@ pst_json_check_object(struct pst_arena *arena, struct pst_str text,
     split->count = 0;
     return json_check_limited(arena, text, limits, &value, error);
 }
+
+struct pst_str
+pst_json_skip_mark(struct pst_str text)
+{
+    const struct pst_str mark = PST_STR("\xEF\xBB\xBF");
+
+    return pst_str_starts(text, mark) ? pst_str_skip(text, mark.len) : text;
+}

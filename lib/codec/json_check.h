@@ -37,6 +37,12 @@ PST_MUST_USE enum pst_err pst_json_check(struct pst_arena *arena,
                                          struct pst_str *value,
                                          struct pst_json_error *error);
 
+/*
+ * Skip a byte order mark (U+FEFF) at the beginning. Some clients and backends
+ * write one; RFC 8259 section 8.1 allows to ignore it.
+ */
+struct pst_str pst_json_skip_mark(struct pst_str text);
+
 /* A member of an object, as slices of its text. */
 struct pst_json_split_member {
     struct pst_str name; /* the bytes between the quotes, with their escapes */

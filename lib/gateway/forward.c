@@ -227,7 +227,13 @@ forward_buffered(struct context *ctx, struct request *req,
     *response = (struct forward_response){.status = 0};
     pst_buf_init_heap(&forwarding.buffered, req->arena, PST_BUFFERED_BODY_MAX);
     e = run_forwarding(&forwarding, outgoing);
-    if (e)
-        return e;
-    return pst_buf_finish(&forwarding.buffered, &response->body);
+    if (!e)
+        e = pst_buf_finish(&forwarding.buffered, &response->body);
+    if (!e)
+        e = forward_decode_body(req->arena, response, PST_BUFFERED_BODY_MAX);
+    if (!e && response->encoded)
+        LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-encodes",
+                  LOG_C_STRING("request", req->id),
+                  LOG_STR("encoding", forward_content_encoding(response)));
+    return e;
 }

@@ -60,7 +60,7 @@ PST_MUST_USE enum pst_err forward_stream(struct context *ctx,
 
 /*
  * Send the request, and read the response: at most PST_BUFFERED_BODY_MAX bytes.
- * The backend is asked not to encode it.
+ * The backend is asked not to encode it; gzip is decoded all the same.
  *   response  usable on PST_OK only
  * Returns as forward_stream(); PST_UPSTREAM_BROKEN when the body is larger.
  */

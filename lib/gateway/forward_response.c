@@ -6,6 +6,8 @@
 #include "gateway/forward_response.h"
 
 #include "base/buffer.h"
+#include "codec/gunzip.h"
+#include "codec/json_check.h"
 
 /* Headers of the backend that pass to the client. Vary is merged. */
 static const struct pst_str passed_headers[FORWARD_RESPONSE_HEADERS] = {
@@ -111,6 +113,53 @@ forward_keep_header(struct pst_arena *arena,
     if (pst_str_equal(passed, PST_STR("Content-Encoding")))
         response->encoded = !pst_str_equal_nocase(value, PST_STR("identity"));
     return keep_passed_header(arena, response, passed, value);
+}
+
+/* The Content-Encoding among the kept headers; NULL: none. */
+static const struct response_header *
+find_content_encoding(const struct forward_response *response)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (pst_str_equal(response->headers[i].name,
+                          PST_STR("Content-Encoding")))
+            return &response->headers[i];
+    }
+    return NULL;
+}
+
+struct pst_str
+forward_content_encoding(const struct forward_response *response)
+{
+    const struct response_header *header = find_content_encoding(response);
+
+    return header ? header->value : PST_STR_NONE;
+}
+
+static bool
+is_gzip(struct pst_str coding)
+{
+    return pst_str_equal_nocase(coding, PST_STR("gzip")) ||
+           pst_str_equal_nocase(coding, PST_STR("x-gzip"));
+}
+
+enum pst_err
+forward_decode_body(struct pst_arena *arena, struct forward_response *response,
+                    size_t max)
+{
+    if (response->encoded && is_gzip(forward_content_encoding(response))) {
+        size_t index =
+            (size_t)(find_content_encoding(response) - response->headers);
+        enum pst_err e =
+            gunzip_body(arena, response->body, max, &response->body);
+
+        if (e)
+            return e == PST_NO_MEMORY ? e : PST_OK;
+        response->encoded = false;
+        response->headers[index] = response->headers[--response->header_count];
+    }
+    if (!response->encoded)
+        response->body = pst_json_skip_mark(response->body);
+    return PST_OK;
 }
 
 void

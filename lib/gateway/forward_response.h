@@ -35,6 +35,20 @@ forward_keep_header(struct pst_arena *arena,
                     struct forward_response *response, struct pst_str name,
                     struct pst_str value);
 
+/*
+ * Make a buffered body readable: without a byte order mark, and without gzip,
+ * which some backends use although we ask for no encoding.
+ *   max  bytes of the decoded body
+ * Returns PST_OK, also if it stays encoded; PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err forward_decode_body(struct pst_arena *arena,
+                                              struct forward_response *response,
+                                              size_t max);
+
+/* The Content-Encoding, or absent. */
+struct pst_str
+forward_content_encoding(const struct forward_response *response);
+
 /* Copy the status and the kept headers to the client's response. */
 void forward_copy_head(struct response *res,
                        const struct forward_response *response);

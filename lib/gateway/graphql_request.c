@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "codec/gunzip.h"
+#include "codec/json_check.h"
 #include "codec/json_slice.h"
 #include "gateway/graphql_parameters.h"
 #include "gateway/upload.h"
@@ -222,11 +223,8 @@ parse_request_json(const struct reader *reader, struct pst_str text)
     struct pst_str json;
     enum pst_err e;
 
-    /* Some clients send a byte order mark. RFC 8259 section 8.1 allows to
-     * ignore it. */
-    if (pst_str_starts(text, PST_STR("\xEF\xBB\xBF")))
-        text = pst_str_skip(text, 3);
-    e = pst_json_check(reader->req->arena, text, &json, &error);
+    e = pst_json_check(reader->req->arena, pst_json_skip_mark(text), &json,
+                       &error);
     if (e == PST_NO_MEMORY)
         return refuse_read_error(reader, e, NULL);
     if (e)

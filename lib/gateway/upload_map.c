@@ -89,7 +89,8 @@ upload_map_parse(struct pst_arena *arena, struct pst_str json,
 {
     struct pst_json_error error;
     struct pst_str key, paths;
-    enum pst_err e = pst_json_check(arena, json, &json, &error);
+    enum pst_err e =
+        pst_json_check(arena, pst_json_skip_mark(json), &json, &error);
 
     if (e)
         return refuse_upload_map(

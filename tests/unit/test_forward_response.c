@@ -187,6 +187,64 @@ test_lists_are_joined(void **state)
     fixture_fini(f);
 }
 
+/* A mark and gzip are removed; what cannot be decoded stays as it is. */
+static void
+test_decode(void **state)
+{
+    /* {"a":1} */
+    static const char zipped[] =
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x54\xb2\x32"
+        "\xac\x05\x00\xaf\xac\x1b\x56\x07\x00\x00\x00";
+    const struct pst_str gzip = {zipped, sizeof(zipped) - 1};
+    const struct {
+        const char *coding; /* NULL: none */
+        struct pst_str body;
+        size_t max;
+        struct pst_str want;
+        bool is_encoded;
+    } rows[] = {
+        {NULL, PST_STR("{}"), 9, PST_STR("{}"), false},
+        {NULL, PST_STR("\xEF\xBB\xBF{}"), 9, PST_STR("{}"), false},
+        {"identity", PST_STR("\xEF\xBB\xBF{}"), 9, PST_STR("{}"), false},
+        {"gzip", gzip, 7, PST_STR("{\"a\":1}"), false},
+        {"X-GZip", gzip, 7, PST_STR("{\"a\":1}"), false},
+        {"gzip", gzip, 6, gzip, true},
+        {"gzip", PST_STR("\xEF\xBB\xBF{}"), 9, PST_STR("\xEF\xBB\xBF{}"), true},
+        {"br", PST_STR("\xEF\xBB\xBF{}"), 9, PST_STR("\xEF\xBB\xBF{}"), true},
+        {"gzip, br", gzip, 9, gzip, true},
+    };
+    const struct config_backend backend = {.token_location = TOKEN_IN_JSON};
+    struct fixture *f = *state;
+
+    fixture_init(f, plain);
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct forward_response response = {.body = rows[i].body};
+        const char *coding = rows[i].coding;
+
+        if (coding)
+            assert_int_equal(forward_keep_header(f->arena, &backend, &response,
+                                                 PST_STR("content-encoding"),
+                                                 pst_str_from(coding)),
+                             PST_OK);
+        assert_int_equal(forward_keep_header(f->arena, &backend, &response,
+                                             PST_STR("ETag"), PST_STR("1")),
+                         PST_OK);
+        assert_int_equal(forward_decode_body(f->arena, &response, rows[i].max),
+                         PST_OK);
+        assert_true(pst_str_equal(response.body, rows[i].want));
+        assert_int_equal(response.encoded, rows[i].is_encoded);
+        if (rows[i].is_encoded)
+            assert_true(pst_str_equal(forward_content_encoding(&response),
+                                      pst_str_from(coding)));
+        if (coding && strcmp(coding, "X-GZip") == 0) {
+            assert_int_equal(response.header_count, 1);
+            assert_true(
+                pst_str_equal(response.headers[0].name, PST_STR("ETag")));
+        }
+    }
+    fixture_fini(f);
+}
+
 int
 main(void)
 {
@@ -198,6 +256,7 @@ main(void)
         cmocka_unit_test_prestate(test_relayed_lengths, &fixture),
         cmocka_unit_test_prestate(test_cookies, &fixture),
         cmocka_unit_test_prestate(test_lists_are_joined, &fixture),
+        cmocka_unit_test_prestate(test_decode, &fixture),
     };
 
     return cmocka_run_group_tests_name("forward_response", tests, NULL, NULL);
