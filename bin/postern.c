@@ -98,7 +98,8 @@ static const struct command commands[] = {
      "\n"
      "exit status: 0 a user is logged in; 1 no user is.\n"},
     {"config", command_config_files, "print a web server's configuration",
-     "usage: postern config lighttpd|apache|nginx|systemd [FILE] [OPTION...]\n"
+     "usage: postern config lighttpd|apache|nginx|systemd|logrotate [FILE]\n"
+     "                      [OPTION...]\n"
      "       postern config list\n"
      "\n"
      "Prints the files that a first try needs, one after the other, to be\n"
@@ -109,6 +110,7 @@ static const struct command commands[] = {
      "  postern config apache postern-proxy.conf >51-postern.conf\n"
      "  postern config nginx postern-http.conf >postern-http.conf\n"
      "  postern config systemd postern@.service >postern@.service\n"
+     "  postern config logrotate postern >/etc/logrotate.d/postern\n"
      "\n"
      "`postern config list` lists all files. The paths in them are those of\n"
      "this installation, unless an option sets another:\n"

@@ -15,7 +15,8 @@ BEGIN {
         " nginx/postern-http.conf nginx/postern-params.conf" \
         " nginx/postern-server.conf systemd/postern@.socket" \
         " systemd/postern@.service systemd/postern.env" \
-        " systemd/postern-sysusers.conf systemd/postern-tmpfiles.conf "
+        " systemd/postern-sysusers.conf systemd/postern-tmpfiles.conf" \
+        " logrotate/postern "
 }
 FNR == 1 {
     if (count)

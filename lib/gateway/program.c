@@ -352,6 +352,8 @@ program_run(struct program *program, const char *address)
         return status;
     }
     if (sockets.count == 0) {
+        /* logrotate tells all programs; this one ends before long. */
+        signal(SIGHUP, SIG_IGN);
         server_unblock_signals();
         return cgi_serve(&handler, program->parts.config->body_timeout * 1000);
     }

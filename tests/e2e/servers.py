@@ -308,7 +308,7 @@ class Lighttpd(Site):
 
     def etc_file(self, name):
         # breakagelog is one file for the whole server: use stderr here.
-        return super().etc_file(name).replace("/var/log/lighttpd/breakage.log",
+        return super().etc_file(name).replace("/var/log/lighttpd/breakage",
                                             "/dev/stderr")
 
     def main(self):

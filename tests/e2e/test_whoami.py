@@ -160,7 +160,7 @@ def test_config_prints_the_files_of_etc():
     usual = ("--programs", "/usr/local/libexec/postern",
              "--store", "/var/lib/postern")
     count = 0
-    for server in ("lighttpd", "apache", "nginx", "systemd"):
+    for server in ("lighttpd", "apache", "nginx", "systemd", "logrotate"):
         folder = os.path.join(gateway.ROOT, "etc", server)
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), "rb") as file:
@@ -197,7 +197,7 @@ def test_config_lists_its_files():
     assert "nginx/postern-http.conf" in files and len(files) >= 18
     examples = re.findall(r"^  postern config (\S+) (\S+)", output, re.M)
     assert {server for server, _ in examples} == {
-        "lighttpd", "apache", "nginx", "systemd"}
+        "lighttpd", "apache", "nginx", "systemd", "logrotate"}
     for server, name in examples:
         assert f"{server}/{name}" in files
         assert config(server, name).returncode == 0
