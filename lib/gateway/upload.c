@@ -16,8 +16,6 @@
     ((size_t)16 * 1024) /* bytes to read from the client at a time \
                          */
 
-static const char bad_multipart_message[] = "the multipart body is malformed";
-
 static enum pst_err
 refuse_upload(const char **reason, enum pst_err e, const char *text)
 {
@@ -54,7 +52,7 @@ upload_next_event(struct upload *upload, enum pst_multipart_event *event,
     enum pst_err e =
         pst_multipart_next(&upload->reader, &upload->in, event, piece);
 
-    return e ? refuse_upload(reason, e, bad_multipart_message) : PST_OK;
+    return e ? refuse_upload(reason, e, upload->reader.part.reason) : PST_OK;
 }
 
 /* Reading up to the first file. */

@@ -44,6 +44,13 @@ multipart_withheld_len(const struct pst_multipart *reader)
                : reader->line;
 }
 
+static enum pst_err
+multipart_refuse(struct pst_multipart *reader, const char *reason)
+{
+    reader->part.reason = reason;
+    return PST_MALFORMED;
+}
+
 /*
  * Leave the header lines. The CR LF of the empty line does not count as the
  * beginning of a delimiter, since not all programs do so.
@@ -52,7 +59,7 @@ static enum pst_err
 multipart_end_head(struct pst_multipart *reader)
 {
     if (pst_str_is_absent(reader->part.name))
-        return PST_MALFORMED;
+        return multipart_refuse(reader, "a part has no Content-Disposition");
     reader->state = PST_MULTIPART_CONTENT;
     reader->line = 0;
     return PST_OK;
@@ -64,12 +71,13 @@ multipart_read_head(struct pst_multipart *reader, char c)
     struct pst_str line;
 
     if (reader->head_len == sizeof(reader->head))
-        return PST_MALFORMED;
+        return multipart_refuse(reader, "the headers of a part are too long");
     reader->head[reader->head_len++] = c;
     if (c != '\n')
         return PST_OK;
     if (reader->line != 2)
-        return PST_MALFORMED;
+        return multipart_refuse(reader, "the header lines of a part must end "
+                                        "with CR LF");
     line = (struct pst_str){reader->head + reader->line_start,
                             reader->head_len - reader->line_start - 2};
     reader->line_start = reader->head_len;
@@ -91,7 +99,8 @@ multipart_read_after_delimiter(struct pst_multipart *reader, char c)
         return PST_OK;
     }
     if (!pst_str_equal(end, PST_STR("\r\n")))
-        return PST_MALFORMED;
+        return multipart_refuse(reader, "a delimiter must be followed by CR "
+                                        "LF at once, without spaces");
     reader->state = PST_MULTIPART_HEADERS;
     reader->parts++;
     reader->head_len = 0;
@@ -108,7 +117,9 @@ multipart_read_delimiter(struct pst_multipart *reader)
         (reader->state == PST_MULTIPART_CONTENT && reader->is_at_line_start);
 
     if (!is_allowed)
-        return PST_MALFORMED;
+        return multipart_refuse(reader, "a delimiter must be a line of its "
+                                        "own, after CR LF, and none may follow "
+                                        "the last");
     reader->state = PST_MULTIPART_AFTER_DELIMITER;
     reader->head_len = 0;
     return PST_OK;
@@ -122,8 +133,10 @@ multipart_read_byte(struct pst_multipart *reader, char c)
         return multipart_read_delimiter(reader);
     switch (reader->state) {
     case PST_MULTIPART_START:
-        return reader->delimiter.matched == reader->bytes_read ? PST_OK
-                                                               : PST_MALFORMED;
+        return reader->delimiter.matched == reader->bytes_read
+                   ? PST_OK
+                   : multipart_refuse(reader, "the body must begin with the "
+                                              "delimiter, without a preamble");
     case PST_MULTIPART_AFTER_DELIMITER:
         return multipart_read_after_delimiter(reader, c);
     case PST_MULTIPART_HEADERS:

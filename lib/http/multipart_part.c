@@ -204,6 +204,46 @@ multipart_part_check_encoding(struct pst_str value)
                : PST_MALFORMED;
 }
 
+/* Why a part with a wrong Content-Disposition is refused. */
+static const char *
+multipart_part_disposition_reason(const struct pst_multipart_part *part)
+{
+    return part->is_first
+               ? "the first part must be named \"operations\", and be no file"
+               : "the Content-Disposition of a part must be form-data with a "
+                 "plain name and, but for \"map\", a filename without "
+                 "backslash; filename* alone is not enough";
+}
+
+static enum pst_err
+multipart_part_parse_header(struct pst_multipart_part *part,
+                            struct pst_str field, struct pst_str value)
+{
+    int64_t length;
+
+    if (pst_str_equal_nocase(field, PST_STR("Content-Disposition"))) {
+        part->reason = multipart_part_disposition_reason(part);
+        return multipart_part_parse_disposition(part, value);
+    }
+    if (pst_str_equal_nocase(field, PST_STR("Content-Type"))) {
+        part->reason = "the Content-Type of \"operations\" must be "
+                       "application/json or text/plain in UTF-8, that of a "
+                       "file must not be multipart";
+        return multipart_part_parse_type(part, value);
+    }
+    if (pst_str_equal_nocase(field, PST_STR("Content-Transfer-Encoding"))) {
+        part->reason = "the Content-Transfer-Encoding of a part must be "
+                       "binary, 8bit or 7bit";
+        return multipart_part_check_encoding(value);
+    }
+    part->reason = "a part may have the headers Content-Disposition, "
+                   "Content-Type, Content-Transfer-Encoding and "
+                   "Content-Length only";
+    return pst_str_equal_nocase(field, PST_STR("Content-Length"))
+               ? pst_str_parse_number(value, &length)
+               : PST_MALFORMED;
+}
+
 enum pst_err
 pst_multipart_part_parse_line(struct pst_multipart_part *part,
                               struct pst_str line)
@@ -211,18 +251,10 @@ pst_multipart_part_parse_line(struct pst_multipart_part *part,
     size_t colon = pst_str_index(line, ':');
     struct pst_str field = pst_str_first(line, colon);
     struct pst_str value = pst_str_trim(pst_str_skip(line, colon + 1));
-    int64_t length;
 
+    part->reason = "a header line of a part is malformed";
     if (colon == line.len || !pst_str_is_field_value(line) ||
         pst_str_index(line, '\t') < line.len)
         return PST_MALFORMED;
-    if (pst_str_equal_nocase(field, PST_STR("Content-Disposition")))
-        return multipart_part_parse_disposition(part, value);
-    if (pst_str_equal_nocase(field, PST_STR("Content-Type")))
-        return multipart_part_parse_type(part, value);
-    if (pst_str_equal_nocase(field, PST_STR("Content-Transfer-Encoding")))
-        return multipart_part_check_encoding(value);
-    if (pst_str_equal_nocase(field, PST_STR("Content-Length")))
-        return pst_str_parse_number(value, &length);
-    return PST_MALFORMED;
+    return multipart_part_parse_header(part, field, value);
 }

@@ -17,6 +17,7 @@ struct pst_multipart_part {
     struct pst_str filename; /* absent: it is not a file */
     struct pst_str extended; /* filename* (RFC 8187), or absent */
     struct pst_str type;     /* Content-Type, or absent */
+    const char *reason; /* set on PST_MALFORMED: what is wrong, for people */
 };
 
 /*
