@@ -123,7 +123,8 @@ def test_wrong_password(here, user, call, status):
         assert error["code"] == "UNAUTHENTICATED"
 
 
-def test_other_sessions_are_listed_and_ended(here, site, user):
+def test_other_sessions_are_listed_and_ended(here, site, backend):
+    user = backend.register("Ursula")  # without sessions of other tests
     first, second = site.cookie_for(user), site.cookie_for(user)
     site.private.update((first, second))
     log_in(here, site, user)
