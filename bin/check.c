@@ -151,6 +151,19 @@ check_document_manifest(const struct config *config)
     return e ? EX_CONFIG : 0;
 }
 
+/* The texts were read with the variables. */
+static void
+print_languages(const struct config *config)
+{
+    printf("the pages have texts in:");
+    for (size_t i = 0; i < config->texts.count; i++) {
+        struct pst_str tag = config->texts.languages[i].tag;
+
+        printf(" %.*s", (int)tag.len, tag.ptr);
+    }
+    putchar('\n');
+}
+
 /* Print every variable with its value in use, secrets masked. */
 static int
 print_settings(const struct config *config, struct pst_arena *arena)
@@ -197,6 +210,7 @@ check_environment(const struct config *config, const char *sockets)
         status = print_settings(config, arena);
     if (status == 0) {
         check_settings(config);
+        print_languages(config);
         status = try_everything(config, arena, sockets);
     }
     pst_arena_free(&arena);

@@ -186,8 +186,7 @@ login_form_show(struct context *ctx, struct request *req, struct response *res,
         .action = request_variable(req, "SCRIPT_NAME"),
         .email = form->credentials.username,
         .return_to = form->return_to,
-        .message = form->reason ? pst_str_from(pst_err_text(form->reason))
-                                : PST_STR_NONE,
+        .error = form->reason,
         .remember = form->credentials.remember,
         .is_cookie_dropped = secure_cookie_is_dropped(ctx, req),
     };
@@ -199,8 +198,7 @@ login_form_show(struct context *ctx, struct request *req, struct response *res,
     e = csrf_token_make(ctx, req->arena, auth, CSRF_TOKEN_LOGIN, &page.token);
     if (e)
         return e;
-    return page_send_login(res, ctx->config, pst_err_status(form->reason),
-                           &page);
+    return page_send_login(res, req, ctx->config, &page);
 }
 
 /* Is this an error that the user can do something about? */

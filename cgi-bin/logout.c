@@ -155,8 +155,7 @@ logout_show_confirmation(struct context *ctx, struct request *req,
     struct page_logout_form page = {
         .action = request_variable(req, "SCRIPT_NAME"),
         .return_to = options->return_to,
-        .message = options->reason ? pst_str_from(pst_err_text(options->reason))
-                                   : PST_STR_NONE,
+        .error = options->reason,
         .everywhere = options->everywhere,
     };
     enum pst_err e;
@@ -167,8 +166,7 @@ logout_show_confirmation(struct context *ctx, struct request *req,
     e = csrf_token_make(ctx, req->arena, auth, CSRF_TOKEN_LOGOUT, &page.token);
     if (e)
         return e;
-    return page_send_logout(res, ctx->config, pst_err_status(options->reason),
-                            &page);
+    return page_send_logout(res, req, ctx->config, &page);
 }
 
 /* End this session, or all sessions of the user. Returns PST_STORE_DOWN if the

@@ -7,158 +7,67 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "gateway/page_html.h"
 
 /*
- * The style sheet, which is part of each page. The policy below contains its
- * hash, so that the browser applies no other text; a unit test computes it.
+ * What pages say of an error. One text stands for errors between which a user
+ * need not distinguish, or must not: why a token was refused. 0, which is no
+ * text of an error, stands for PAGE_TEXT_ERROR_INTERNAL.
  */
-#define STYLE                                                            \
-    ":root{color-scheme:light dark;--line:#767676;"                      \
-    "--warn:#b3261e;--focus:#0b57d0}"                                    \
-    "@media(prefers-color-scheme:dark){:root{--line:#8e8e8e;"            \
-    "--warn:#f2b8b5;--focus:#a8c7fa}}"                                   \
-    "*{box-sizing:border-box}"                                           \
-    "body{margin:0;font:1rem/1.5 system-ui,sans-serif}"                  \
-    "main{max-width:24rem;margin:0 auto;padding:2rem 1rem}"              \
-    "h1{font-size:1.5rem;line-height:1.2;margin:0 0 1rem}"               \
-    ".site{margin:0 0 .5rem;overflow-wrap:anywhere}"                     \
-    "label{display:block;margin:1rem 0 .25rem}"                          \
-    "input,button{font:inherit;min-height:2.75rem;padding:.5rem .75rem;" \
-    "border:1px solid var(--line);border-radius:.375rem}"                \
-    "input{width:100%}"                                                  \
-    ".tick{display:flex;align-items:center;gap:.5rem}"                   \
-    ".tick input{width:1.25rem;height:1.25rem;min-height:0;"             \
-    "margin:0}"                                                          \
-    ".tick label{margin:0}"                                              \
-    ".tick,button{margin-top:1rem}"                                      \
-    "button{width:100%;font-weight:600;cursor:pointer}"                  \
-    ":focus-visible{outline:3px solid var(--focus);outline-offset:2px}"  \
-    "[role=alert]{border-left:.25rem solid;padding-left:.75rem;"         \
-    "color:var(--warn)}"                                                 \
-    "[role=alert]::first-letter{text-transform:uppercase}"               \
-    "code{overflow-wrap:anywhere}"
+static const enum page_text error_texts[PST_ERR_COUNT] = {
+    [PST_MALFORMED] = PAGE_TEXT_ERROR_MALFORMED,
+    [PST_DUPLICATE] = PAGE_TEXT_ERROR_MALFORMED,
+    [PST_LOGIN_SHAPE] = PAGE_TEXT_ERROR_DOCUMENT,
+    [PST_SECRET_FIELD] = PAGE_TEXT_ERROR_DOCUMENT,
+    [PST_DOCUMENT_NOT_ALLOWED] = PAGE_TEXT_ERROR_DOCUMENT,
+    [PST_HASH_MISMATCH] = PAGE_TEXT_ERROR_MALFORMED,
+    [PST_PARSE_FAILED] = PAGE_TEXT_ERROR_MALFORMED,
+    [PST_FORGED] = PAGE_TEXT_ERROR_SESSION,
+    [PST_EXPIRED] = PAGE_TEXT_ERROR_SESSION,
+    [PST_REVOKED] = PAGE_TEXT_ERROR_SESSION,
+    [PST_REFUSED] = PAGE_TEXT_ERROR_CREDENTIALS,
+    [PST_NO_SESSION] = PAGE_TEXT_ERROR_NO_SESSION,
+    [PST_CROSS_SITE] = PAGE_TEXT_ERROR_CROSS_SITE,
+    [PST_STALE_FORM] = PAGE_TEXT_ERROR_STALE_FORM,
+    [PST_FORBIDDEN] = PAGE_TEXT_ERROR_FORBIDDEN,
+    [PST_STORE_FORBIDS] = PAGE_TEXT_ERROR_STORE,
+    [PST_NOT_FOUND] = PAGE_TEXT_ERROR_NOT_FOUND,
+    [PST_BAD_METHOD] = PAGE_TEXT_ERROR_METHOD,
+    [PST_BODY_LATE] = PAGE_TEXT_ERROR_LATE,
+    [PST_TOO_LARGE] = PAGE_TEXT_ERROR_TOO_LARGE,
+    [PST_BAD_TYPE] = PAGE_TEXT_ERROR_TYPE,
+    [PST_THROTTLED] = PAGE_TEXT_ERROR_THROTTLED,
+    [PST_UPSTREAM_DOWN] = PAGE_TEXT_ERROR_BACKEND,
+    [PST_UPSTREAM_BROKEN] = PAGE_TEXT_ERROR_BACKEND,
+    [PST_UPSTREAM_TIMEOUT] = PAGE_TEXT_ERROR_BACKEND,
+    [PST_STORE_DOWN] = PAGE_TEXT_ERROR_STORE,
+    [PST_UNCONFIRMED] = PAGE_TEXT_ERROR_STORE,
+    [PST_NO_MEMORY] = PAGE_TEXT_ERROR_BUSY,
+    [PST_OVERLOADED] = PAGE_TEXT_ERROR_BUSY,
+};
 
-#define STYLE_HASH "iBFMe8Sm/g3DMICFdBfMNvCeYjhqT7LqrBU5JGGYUtM="
-
-#define CSP_START "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
-#define CSP_END "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-#define CSP CSP_START CSP_END
-
-/* With POSTERN_STYLESHEET, and the images and fonts that it may use. */
-#define CSP_WITH_STYLESHEET \
-    CSP_START " 'self'; img-src 'self'; font-src 'self'" CSP_END
-
-/* The reference for a character that is special in HTML, or NULL. */
-static const char *
-html_character_reference(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&#39;";
-    default:
-        return NULL;
-    }
-}
-
-/* Write text as HTML, without its control bytes. */
 static void
-html_emit_escaped(struct pst_buf *buf, struct pst_str text)
+page_emit_error(struct page *page, enum pst_err e)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        const char *name = html_character_reference(text.ptr[i]);
+    enum page_text text = error_texts[e];
 
-        if (name)
-            pst_buf_add_string(buf, name);
-        else if (c >= 0x20 && c != 0x7F)
-            pst_buf_add_char(buf, text.ptr[i]);
-    }
-}
-
-/* Write before, the escaped text, and after; nothing if text is absent. */
-static void
-html_emit_between(struct pst_buf *buf, const char *before, struct pst_str text,
-                  const char *after)
-{
-    if (pst_str_is_absent(text))
-        return;
-    pst_buf_add_string(buf, before);
-    html_emit_escaped(buf, text);
-    pst_buf_add_string(buf, after);
-}
-
-/* The beginning of a page: title, style sheets, heading. */
-static void
-page_emit_start(struct pst_buf *buf, const struct config *config,
-                const char *before_title, const char *title)
-{
-    pst_buf_add_string(buf, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                            "<meta charset=\"utf-8\">\n"
-                            "<meta name=\"viewport\" "
-                            "content=\"width=device-width, initial-scale=1\">\n"
-                            "<title>");
-    pst_buf_add_string(buf, before_title);
-    pst_buf_add_string(buf, title);
-    html_emit_between(buf, " - ", config->site_name, "");
-    pst_buf_add_string(buf, "</title>\n<style>" STYLE "</style>\n");
-    html_emit_between(buf, "<link rel=\"stylesheet\" href=\"",
-                      config->stylesheet, "\">\n");
-    pst_buf_add_string(buf, "</head>\n<body>\n<main>\n");
-    html_emit_between(buf, "<p class=\"site\">", config->site_name, "</p>\n");
-    pst_buf_add_string(buf, "<h1>");
-    pst_buf_add_string(buf, title);
-    pst_buf_add_string(buf, "</h1>\n");
+    page_emit_text(page, "<p id=\"message\" role=\"alert\">",
+                   text ? text : PAGE_TEXT_ERROR_INTERNAL, "</p>\n");
 }
 
 static void
-page_emit_end(struct pst_buf *buf)
-{
-    pst_buf_add_string(buf, "</main>\n</body>\n</html>\n");
-}
-
-static void
-page_emit_form_start(struct pst_buf *buf, struct pst_str action,
+page_emit_form_start(struct page *page, struct pst_str action,
                      struct pst_str token, struct pst_str return_to)
 {
-    pst_buf_add_string(buf, "<form method=\"post\"");
-    html_emit_between(buf, " action=\"", action, "\"");
-    pst_buf_add_string(buf, ">\n");
-    html_emit_between(
-        buf, "<input type=\"hidden\" name=\"" PAGE_CSRF_FIELD "\" value=\"",
+    page_emit(page, "<form method=\"post\"");
+    page_emit_between(page, " action=\"", action, "\"");
+    page_emit(page, ">\n");
+    page_emit_between(
+        page, "<input type=\"hidden\" name=\"" PAGE_CSRF_FIELD "\" value=\"",
         token, "\">\n");
-    html_emit_between(buf, "<input type=\"hidden\" name=\"return_to\" value=\"",
+    page_emit_between(page,
+                      "<input type=\"hidden\" name=\"return_to\" value=\"",
                       return_to, "\">\n");
-}
-
-static enum pst_err
-page_send_html(struct response *res, const struct config *config, int status,
-               const struct pst_buf *buf)
-{
-    bool has_stylesheet = !pst_str_is_absent(config->stylesheet);
-    struct pst_str html;
-    enum pst_err e = pst_buf_finish(buf, &html);
-
-    if (e)
-        return e;
-    response_set_header(res, PST_STR("Content-Security-Policy"),
-                        has_stylesheet ? PST_STR(CSP_WITH_STYLESHEET)
-                                       : PST_STR(CSP));
-    /* Not no-referrer: with it, browsers post a form with "Origin: null", which
-     * is accepted only with a Sec-Fetch-Site. */
-    response_set_header(res, PST_STR("Referrer-Policy"),
-                        PST_STR("same-origin"));
-    response_set_header(res, PST_STR("X-Frame-Options"), PST_STR("DENY"));
-    response_set_header(res, PST_STR("Cache-Control"), PST_STR("no-store"));
-    return response_send(res, status, PST_STR("text/html; charset=utf-8"),
-                         html);
 }
 
 /*
@@ -166,78 +75,103 @@ page_send_html(struct response *res, const struct config *config, int status,
  * e-mail address is there already.
  */
 static void
-page_emit_login_fields(struct pst_buf *buf, const struct page_login_form *page)
+page_emit_login_fields(struct page *page, const struct page_login_form *form)
 {
-    const char *describedby_attribute =
-        pst_str_is_absent(page->message) ? "" : " aria-describedby=\"message\"";
-    bool has_email = page->email.len > 0;
+    const char *error_attributes =
+        form->error == PST_REFUSED
+            ? " aria-invalid=\"true\" aria-describedby=\"message\""
+        : form->error ? " aria-describedby=\"message\""
+                      : "";
+    bool has_email = form->email.len > 0;
 
-    pst_buf_add_string(buf, "<label for=\"email\">E-mail address</label>\n"
-                            "<input id=\"email\" name=\"email\" type=\"text\" "
-                            "inputmode=\"email\" autocomplete=\"username\" "
-                            "autocapitalize=\"none\" spellcheck=\"false\" "
-                            "required");
-    pst_buf_add_string(buf, describedby_attribute);
-    html_emit_between(buf, " value=\"", page->email, "\"");
-    pst_buf_add_string(buf, has_email ? ">\n" : " autofocus>\n");
-    pst_buf_add_string(buf, "<label for=\"password\">Password</label>\n"
-                            "<input id=\"password\" name=\"password\" "
-                            "type=\"password\" "
-                            "autocomplete=\"current-password\" required");
-    pst_buf_add_string(buf, describedby_attribute);
-    pst_buf_add_string(buf, has_email ? " autofocus>\n" : ">\n");
+    page_emit_text(page, "<label for=\"email\">", PAGE_TEXT_LOGIN_EMAIL,
+                   "</label>\n"
+                   "<input id=\"email\" name=\"email\" type=\"text\" "
+                   "inputmode=\"email\" autocomplete=\"username\" "
+                   "autocapitalize=\"none\" spellcheck=\"false\" required");
+    page_emit(page, error_attributes);
+    page_emit_between(page, " value=\"", form->email, "\"");
+    page_emit(page, has_email ? ">\n" : " autofocus>\n");
+    page_emit_text(page, "<label for=\"password\">", PAGE_TEXT_LOGIN_PASSWORD,
+                   "</label>\n"
+                   "<input id=\"password\" name=\"password\" type=\"password\" "
+                   "autocomplete=\"current-password\" required");
+    page_emit(page, error_attributes);
+    page_emit(page, has_email ? " autofocus>\n" : ">\n");
+}
+
+/* The links of the login form; nothing if none is configured. */
+static void
+page_emit_login_links(struct page *page)
+{
+    const struct config *config = page->config;
+    const struct {
+        struct pst_str url;
+        enum page_text text;
+    } links[] = {{config->reset_url, PAGE_TEXT_LOGIN_RESET},
+                 {config->register_url, PAGE_TEXT_LOGIN_REGISTER}};
+
+    if (pst_str_is_absent(config->reset_url) &&
+        pst_str_is_absent(config->register_url))
+        return;
+    page_emit(page, "<p class=\"links\">\n");
+    for (size_t i = 0; i < PST_COUNT(links); i++) {
+        if (pst_str_is_absent(links[i].url))
+            continue;
+        page_emit_between(page, "<a href=\"", links[i].url, "\">");
+        page_emit_text(page, "", links[i].text, "</a>\n");
+    }
+    page_emit(page, "</p>\n");
 }
 
 enum pst_err
-page_send_login(struct response *res, const struct config *config, int status,
-                const struct page_login_form *page)
+page_send_login(struct response *res, const struct request *req,
+                const struct config *config, const struct page_login_form *form)
 {
-    bool has_error = !pst_str_is_absent(page->message);
-    struct pst_buf buf;
+    struct page page;
 
-    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
-    page_emit_start(&buf, config, has_error ? "Error: " : "", "Log in");
-    html_emit_between(&buf, "<p id=\"message\" role=\"alert\">", page->message,
-                      "</p>\n");
-    if (page->is_cookie_dropped)
-        pst_buf_add_string(&buf,
-                           "<p role=\"alert\">Your browser will not keep you "
-                           "logged in here, because this page did not come "
-                           "over https.</p>\n");
-    page_emit_form_start(&buf, page->action, page->token, page->return_to);
-    page_emit_login_fields(&buf, page);
-    pst_buf_add_string(&buf, "<div class=\"tick\"><input id=\"remember\" "
-                             "name=\"rememberMe\" type=\"checkbox\" "
-                             "value=\"true\"");
-    pst_buf_add_string(&buf, page->remember ? " checked>" : ">");
-    pst_buf_add_string(&buf, "<label for=\"remember\">Keep me logged in"
-                             "</label></div>\n"
-                             "<button type=\"submit\">Log in</button>\n"
-                             "</form>\n");
-    page_emit_end(&buf);
-    return page_send_html(res, config, status, &buf);
+    page_start(&page, res, req, config, PAGE_TEXT_LOGIN_TITLE, form->error);
+    if (form->error)
+        page_emit_error(&page, form->error);
+    if (form->is_cookie_dropped)
+        page_emit_text(&page, "<p role=\"alert\">", PAGE_TEXT_LOGIN_INSECURE,
+                       "</p>\n");
+    page_emit_form_start(&page, form->action, form->token, form->return_to);
+    page_emit_login_fields(&page, form);
+    page_emit(&page, "<div class=\"tick\"><input id=\"remember\" "
+                     "name=\"rememberMe\" type=\"checkbox\" value=\"true\"");
+    page_emit(&page, form->remember ? " checked>" : ">");
+    page_emit_text(&page, "<label for=\"remember\">", PAGE_TEXT_LOGIN_REMEMBER,
+                   "</label></div>\n");
+    page_emit_text(&page, "<button type=\"submit\">", PAGE_TEXT_LOGIN_BUTTON,
+                   "</button>\n</form>\n");
+    page_emit_login_links(&page);
+    return page_send(&page, pst_err_status(form->error));
 }
 
 enum pst_err
-page_send_logout(struct response *res, const struct config *config, int status,
-                 const struct page_logout_form *page)
+page_send_logout(struct response *res, const struct request *req,
+                 const struct config *config,
+                 const struct page_logout_form *form)
 {
-    bool has_error = !pst_str_is_absent(page->message);
-    struct pst_buf buf;
+    struct page page;
 
-    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
-    page_emit_start(&buf, config, has_error ? "Error: " : "",
-                    page->everywhere ? "Log out everywhere?" : "Log out?");
-    html_emit_between(&buf, "<p id=\"message\" role=\"alert\">", page->message,
-                      "</p>\n");
-    page_emit_form_start(&buf, page->action, page->token, page->return_to);
-    if (page->everywhere)
-        pst_buf_add_string(&buf, "<input type=\"hidden\" name=\"everywhere\" "
-                                 "value=\"1\">\n");
-    pst_buf_add_string(&buf, "<button type=\"submit\" autofocus>Log out"
-                             "</button>\n</form>\n");
-    page_emit_end(&buf);
-    return page_send_html(res, config, status, &buf);
+    page_start(&page, res, req, config,
+               form->everywhere ? PAGE_TEXT_LOGOUT_EVERYWHERE_TITLE
+                                : PAGE_TEXT_LOGOUT_TITLE,
+               form->error);
+    if (form->error)
+        page_emit_error(&page, form->error);
+    if (form->everywhere)
+        page_emit_text(&page, "<p>", PAGE_TEXT_LOGOUT_EVERYWHERE_TEXT,
+                       "</p>\n");
+    page_emit_form_start(&page, form->action, form->token, form->return_to);
+    if (form->everywhere)
+        page_emit(&page, "<input type=\"hidden\" name=\"everywhere\" "
+                         "value=\"1\">\n");
+    page_emit_text(&page, "<button type=\"submit\" autofocus>",
+                   PAGE_TEXT_LOGOUT_BUTTON, "</button>\n</form>\n");
+    return page_send(&page, pst_err_status(form->error));
 }
 
 /* Drop all headers that an error must not have. */
@@ -267,19 +201,15 @@ static enum pst_err
 page_send_error_html(struct response *res, const struct request *req,
                      const struct config *config, enum pst_err e)
 {
-    struct pst_buf buf;
+    struct page page;
 
-    pst_buf_init_arena(&buf, res->arena, PST_PAGE_MAX);
-    page_emit_start(&buf, config, "", "Error");
-    pst_buf_add_string(&buf, "<p role=\"alert\">The request failed: ");
-    html_emit_escaped(&buf, pst_str_from(pst_err_text(e)));
-    pst_buf_add_string(&buf,
-                       ".</p>\n<p>If you ask for help, quote this number: "
-                       "<code>");
-    html_emit_escaped(&buf, pst_str_from(req->id));
-    pst_buf_add_string(&buf, "</code></p>\n");
-    page_emit_end(&buf);
-    return page_send_html(res, config, pst_err_status(e), &buf);
+    page_start(&page, res, req, config, PAGE_TEXT_ERROR_TITLE, false);
+    page_emit_error(&page, e);
+    page_emit_text(&page, "<p class=\"help\">", PAGE_TEXT_ERROR_HELP, "\n");
+    page_emit_between(&page, "<code>", pst_str_from(pst_err_name(e)),
+                      "</code>\n");
+    page_emit_between(&page, "<code>", pst_str_from(req->id), "</code></p>\n");
+    return page_send(&page, pst_err_status(e));
 }
 
 /* Uses no memory of the arena, because a full arena may be the error. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * page.h - send the HTML pages of the programs (login, logout, error), and
- * errors as JSON. No script, nothing from other hosts, every text escaped.
+ * page.h - send the HTML pages of the programs (login, logout, error), in the
+ * language that the browser asks for, and errors as JSON, in English.
  */
 #ifndef POSTERN_GATEWAY_PAGE_H
 #define POSTERN_GATEWAY_PAGE_H
@@ -21,31 +21,32 @@ struct page_login_form {
     struct pst_str action;    /* where it posts; a local path */
     struct pst_str email;     /* typed in the last attempt */
     struct pst_str return_to; /* where to go after the login */
-    struct pst_str message;   /* the error of the last attempt */
+    enum pst_err error;       /* of the last attempt; PST_OK: none */
     bool remember;            /* checked in the last attempt */
     bool is_cookie_dropped;   /* gateway/secure_cookie.h: say so */
 };
 
-/* Send the login form with this status. Returns as response_send(). */
+/* Send the login form, with the status of its error or 200. Returns as
+ * page_send() (gateway/page_html.h). */
 PST_MUST_USE enum pst_err page_send_login(struct response *res,
+                                          const struct request *req,
                                           const struct config *config,
-                                          int status,
-                                          const struct page_login_form *page);
+                                          const struct page_login_form *form);
 
 /* What the logout page shows: one button that posts to action. */
 struct page_logout_form {
     struct pst_str token;
     struct pst_str action;
     struct pst_str return_to;
-    struct pst_str message; /* the error of the last attempt */
-    bool everywhere;        /* log out on all devices */
+    enum pst_err error; /* of the last attempt; PST_OK: none */
+    bool everywhere;    /* log out on all devices */
 };
 
-/* Send the logout page with this status. Returns as response_send(). */
+/* Send the logout page likewise. */
 PST_MUST_USE enum pst_err page_send_logout(struct response *res,
+                                           const struct request *req,
                                            const struct config *config,
-                                           int status,
-                                           const struct page_logout_form *page);
+                                           const struct page_logout_form *form);
 
 /*
  * Send an error: {"errors":[…]} or, for a navigation, a small page. Of the

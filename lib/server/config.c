@@ -19,7 +19,7 @@
 /* Bytes of memory for a configuration, without those of the environment. */
 #define MEMORY_BASE_SIZE                                        \
     ((CONFIG_DOCUMENTS_MAX + 3) * (size_t)CONFIG_DOCUMENT_MAX + \
-     CONFIG_SECRETS_MAX + 256 * 1024)
+     CONFIG_SECRETS_MAX + PAGE_TEXTS_MEMORY_MAX + 256 * 1024)
 
 /* Bytes of memory to read the file of secrets again: its name and display. */
 #define SECRET_ARENA_SIZE 16384
@@ -192,6 +192,8 @@ config_load_secret_group(struct config_reader *reader, struct config *config)
 static bool
 is_entry_needed(const struct config_entry *entry, unsigned parts)
 {
+    if (entry->read == config_read_page_texts)
+        return parts & CONFIG_PART_PAGES;
     return (parts & CONFIG_PART_BACKEND) ||
            strcmp(entry->row.group, CONFIG_GROUP_BACKEND) != 0;
 }
@@ -272,6 +274,7 @@ config_new_in_arena(struct pst_arena *arena, struct config **out,
         return PST_NO_MEMORY;
     memory->arena = arena;
     config->memory = memory;
+    config->texts = page_texts_shipped;
     reader.display = memory->display;
     e = config_read_environment(&reader, config, environment, parts);
     if (e)

@@ -18,6 +18,7 @@
 #include "server/config_backend.h"
 #include "server/config_reader.h"
 #include "server/log.h"
+#include "server/page_texts.h"
 #include "server/rate.h"
 #include "server/store_url.h"
 #include "session/session.h"
@@ -79,9 +80,12 @@ struct config {
     struct pst_str login_redirect;
     struct pst_str logout_redirect;
     bool csrf_token_required;
-    bool login_page;           /* a GET of login answers with a form */
-    struct pst_str site_name;  /* shown in our pages; absent: none */
-    struct pst_str stylesheet; /* a local path; absent: none */
+    bool login_page;             /* a GET of login answers with a form */
+    struct pst_str site_name;    /* shown in our pages; absent: none */
+    struct pst_str stylesheet;   /* a local path; absent: none */
+    struct pst_str register_url; /* local paths or https:// URLs */
+    struct pst_str reset_url;
+    struct page_texts texts; /* of our pages */
 
     struct store_url store;
     int64_t store_grace;  /* seconds */
@@ -110,7 +114,9 @@ struct config {
 enum config_part {
     CONFIG_PART_SECRET = 1 << 0,  /* ring */
     CONFIG_PART_BACKEND = 1 << 1, /* the variables of that group */
-    CONFIG_PART_ALL = CONFIG_PART_SECRET | CONFIG_PART_BACKEND
+    CONFIG_PART_PAGES = 1 << 2,   /* texts; without it the shipped ones */
+    CONFIG_PART_ALL =
+        CONFIG_PART_SECRET | CONFIG_PART_BACKEND | CONFIG_PART_PAGES
 };
 
 /*

@@ -216,6 +216,25 @@ config_check_local_path(struct pst_str value, struct config_error *error)
 }
 
 enum pst_err
+config_check_link(struct pst_str value, struct config_error *error)
+{
+    struct pst_str scheme = PST_STR("https://");
+    struct pst_str rest = pst_str_skip(value, scheme.len);
+
+    if (pst_redirect_is_local(value))
+        return PST_OK;
+    if (value.len > PST_URL_MAX)
+        return config_set_error(error, "is longer than %d bytes", PST_URL_MAX);
+    if (!pst_str_starts(value, scheme) || !has_only_url_characters(rest) ||
+        !is_url_authority(text_before_any(rest, "/?#")))
+        return config_set_value_error(
+            error, value,
+            "is neither a path on this site nor an https:// URL: write it like "
+            "/register or https://shop.example/register");
+    return PST_OK;
+}
+
+enum pst_err
 config_check_site_name(struct pst_str value, struct config_error *error)
 {
     if (value.len > CONFIG_SITE_NAME_MAX)

@@ -21,6 +21,10 @@ config_check_fn config_check_listed_origin;
 /* A path on our own site (http/redirect.h). */
 config_check_fn config_check_local_path;
 
+/* Where a link leads: a path on our own site, or an https:// URL with a host
+ * and perhaps a port, a path, a query and a fragment; no user name. */
+config_check_fn config_check_link;
+
 /* A name for people, at most CONFIG_SITE_NAME_MAX bytes of UTF-8. */
 #define CONFIG_SITE_NAME_MAX 100
 config_check_fn config_check_site_name;

@@ -14,6 +14,7 @@
 #include "server/config_store.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
+#include "server/page_texts.h"
 
 #define TIMEOUT_MAX 3600 /* seconds */
 #define LOOPS_MAX 256
@@ -276,6 +277,17 @@ const struct config_entry config_variables[] = {
          "The path of a style sheet on this site, which these pages use "
          "after their own."),
      STRING("path", stylesheet, config_check_local_path)},
+    {ROW("POSTERN_REGISTER_URL", CONFIG_GROUP_SITES, "",
+         "The page where a user creates an account, a path on this site or an "
+         "https:// URL; the login form links to it."),
+     STRING("url", register_url, config_check_link)},
+    {ROW("POSTERN_RESET_URL", CONFIG_GROUP_SITES, "",
+         "The same for a user who has forgotten the password."),
+     STRING("url", reset_url, config_check_link)},
+    {ROW("POSTERN_TEXTS", CONFIG_GROUP_SITES, "",
+         "A folder with the texts of these pages, a file for each language "
+         "such as en.txt; if unset, English and German."),
+     FIELD("folder", config_read_page_texts, texts)},
 
     {ROW("POSTERN_STORE", CONFIG_GROUP_STORE, STORE_URL_DEFAULT,
          "Where live and ended sessions are stored: lmdb:/directory for "

@@ -249,6 +249,32 @@ def test_check_reads_the_manifest(fastcgi, tmp_path, text, status, message):
     assert message in (done.stdout + done.stderr).decode()
 
 
+@pytest.mark.parametrize("files, status, message", [
+    (None, 0, "\nthe pages have texts in: en de\n"),
+    ({"en.txt": "#", "pt-BR.txt": "login-title = Entrar", "de.txt": "#"}, 0,
+     "\nthe pages have texts in: en de pt-BR\n"),
+    ({"de.txt": "#\nlogin-titel = x"}, EX_CONFIG,
+     "POSTERN_TEXTS: {}/de.txt line 2: 'login-titel' is not the name of a"),
+    ({"de.txt": "login-title x"}, EX_CONFIG, "{}/de.txt line 1: "),
+    ({}, EX_CONFIG, "POSTERN_TEXTS: {} contains no file such as en.txt")])
+def test_check_reads_the_texts(fastcgi, tmp_path, files, status, message):
+    """`postern check` says which languages there are, or which line is wrong;
+    a program does not start with that."""
+    environment = {"PATH": os.environ["PATH"], **fastcgi.environment}
+    if files is not None:
+        environment["POSTERN_TEXTS"] = str(tmp_path)
+        for name, text in files.items():
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    done, _ = start([POSTERN, "check"], environment)
+    assert done.returncode == status
+    output = (done.stdout + done.stderr).decode()
+    assert message.format(tmp_path) in output
+    if status:
+        done, _ = start([os.path.join(BUILD, "cgi-bin/login")], environment)
+        assert done.returncode == status
+        assert message.format(tmp_path) in done.stderr.decode()
+
+
 # --- timeouts ----------------------------------------------------------------
 
 

@@ -46,7 +46,8 @@ def test_a_subcommand_asks_for_what_it_needs(tmp_path, name):
              "upstream": {"POSTERN_UPSTREAM": "nonsense",
                           "POSTERN_LOGIN_DOCUMENT": "/nowhere",
                           "POSTERN_MAX_BODY": "many",
-                          "POSTERN_DOCUMENTS": "/nowhere"}}
+                          "POSTERN_DOCUMENTS": "/nowhere",
+                          "POSTERN_TEXTS": "/nowhere"}}
     given = {}
     for part in needed:
         given.update(variables[part])

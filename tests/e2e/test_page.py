@@ -23,7 +23,8 @@ HOSTILE = '<img src=x onerror="document.title=1">&amp;\u202e"\''
 class Browser:
     """A Chromium with its own profile, and helpers to use a page."""
 
-    def __init__(self, gateway, folder, script=True, width=1200, dark=False):
+    def __init__(self, gateway, folder, script=True, width=1200, dark=False,
+                 languages=None):
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for flag in FLAGS:
@@ -31,9 +32,12 @@ class Browser:
         options.add_argument(f"--user-data-dir={folder}/profile")
         options.add_argument(f"--window-size={width},1000")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        prefs = {}
         if not script:
-            options.add_experimental_option("prefs", {
-                "profile.managed_default_content_settings.javascript": 2})
+            prefs["profile.managed_default_content_settings.javascript"] = 2
+        if languages:
+            prefs["intl.accept_languages"] = languages
+        options.add_experimental_option("prefs", prefs)
         self.driver = webdriver.Chrome(
             service=Service("/usr/bin/chromedriver"), options=options)
         if dark:
@@ -345,7 +349,7 @@ def test_login_and_logout_without_javascript(browse, shop):
     browser.driver.find_element(By.TAG_NAME, "button").click()
     browser.wait(lambda: browser.driver.title == "Error: Log in", "refused")
     assert browser.find("message").text == (
-        "the e-mail address or the password is wrong")
+        "The e-mail address or the password is wrong.")
     assert browser.find("email").get_attribute("value") == EMAIL
     assert browser.find("password").get_attribute("value") == ""
     assert browser.focused.get_attribute("id") == "password"
@@ -367,7 +371,7 @@ def test_login_and_logout_without_javascript(browse, shop):
     browser.open("/session")
     assert browser.text() == '{"data":{"session":null}}'
     browser.open("/query/nothing")
-    assert "The request failed" in browser.text()
+    assert "There is nothing at this address." in browser.text()
     browser.picture("4-error")
     browser.check_console("responded with a status of 404")
 

@@ -346,8 +346,12 @@ static void
 parts_that_are_not_needed_are_not_read(void **state)
 {
     static const char *const wrong_backend[] = {
-        SECRET, "POSTERN_UPSTREAM=x", "POSTERN_LOGIN_DOCUMENT=/nowhere",
-        "POSTERN_BACKEND=vendure", NULL};
+        SECRET,
+        "POSTERN_UPSTREAM=x",
+        "POSTERN_LOGIN_DOCUMENT=/nowhere",
+        "POSTERN_BACKEND=vendure",
+        "POSTERN_TEXTS=/nowhere",
+        NULL};
     static const char *const wrong_secret[] = {SECRET_FILE "/nowhere", UPSTREAM,
                                                NULL};
     static const char *const wrong_rest[] = {"POSTERN_LIFETIME=x", NULL};
@@ -362,6 +366,7 @@ parts_that_are_not_needed_are_not_read(void **state)
     assert_int_equal(config->backend.login_count, 0);
     /* The preset is read: it changes this default. */
     assert_int_equal(config->timeouts.guest, 365 * 86400);
+    assert_int_equal(config->texts.count, page_texts_shipped.count);
     config_free(&config);
     assert_int_equal(
         config_new_parts(&config, wrong_secret, NULL, CONFIG_PART_BACKEND),

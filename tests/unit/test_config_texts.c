@@ -64,6 +64,34 @@ static const struct row rows[] = {
     {"origin null in upper case", config_check_origin, "NULL",
      "allow every page"},
     {"local path", config_check_local_path, "/login?next=1", NULL},
+    {"link on this site", config_check_link, "/register?from=login#top", NULL},
+    {"link elsewhere", config_check_link, "https://shop.example", NULL},
+    {"link with everything", config_check_link,
+     "https://shop.example:8443/a/b?c=d&e#f", NULL},
+    {"link to a script", config_check_link, "javascript:alert(1)",
+     "'javascript:alert(1)' is neither a path on this site nor an https://"},
+    {"link to a script below a URL", config_check_link,
+     "https:javascript:alert(1)", "neither a path"},
+    {"link to data", config_check_link, "data:text/html,x", "neither a path"},
+    {"link by http", config_check_link, "http://shop.example/register",
+     "neither a path"},
+    {"link in upper case", config_check_link, "HTTPS://shop.example/",
+     "neither a path"},
+    {"link to another site's path", config_check_link, "//shop.example/",
+     "neither a path"},
+    {"link with a backslash", config_check_link, "/\\shop.example/",
+     "neither a path"},
+    {"link with a relative path", config_check_link, "register",
+     "neither a path"},
+    {"link without a host", config_check_link, "https://", "neither a path"},
+    {"link with a user", config_check_link, "https://a@shop.example/",
+     "the value is neither a path"},
+    {"link with a space", config_check_link, "https://shop.example/a b",
+     "neither a path"},
+    {"link with quotes", config_check_link, "https://shop.example/\"><script>",
+     "neither a path"},
+    {"link beyond ASCII", config_check_link, "https://shop.example/\xC3\xA4",
+     "neither a path"},
     {"site's name", config_check_site_name, "Kn\xC3\xB6pfe & <Co>", NULL},
     {"site's name in Latin-1", config_check_site_name, "Kn\xF6pfe",
      "not UTF-8 text"},
@@ -178,6 +206,7 @@ long_texts_are_refused(void **state)
         {"audience", config_check_audience, "a", 255},
         {"local path", config_check_local_path, "/", 2048},
         {"site's name", config_check_site_name, "", 100},
+        {"link", config_check_link, "https://a/", 4096},
     };
 
     (void)state;
@@ -203,7 +232,7 @@ sentences_do_not_repeat_passwords(void **state)
     static config_check_fn *const checks[] = {
         config_check_url,           config_check_origin,
         config_check_listed_origin, config_check_local_path,
-        config_check_log_target,
+        config_check_log_target,    config_check_link,
     };
     struct pst_str value = PST_STR("https://me:pa55word@shop.example/a b");
 
