@@ -276,6 +276,9 @@ probe_all_documents(const struct config *config, struct backend_probe *probe)
                                       backend->logins[i].text);
     if (!status && backend->who.field)
         status = probe_who_document(config, probe);
+    if (!status && backend->refresh.field)
+        status = probe_other_document(probe, "POSTERN_REFRESH_DOCUMENT",
+                                      backend->refresh.text);
     if (!status && config->upstream_logout != LOGOUT_NEVER)
         status =
             probe_other_document(probe, LOGOUT_VARIABLE, backend->logout_text);

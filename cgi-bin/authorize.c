@@ -10,6 +10,7 @@
 #include "codec/percent.h"
 #include "gateway/auth_session.h"
 #include "gateway/program.h"
+#include "gateway/session_refresh.h"
 #include "http/redirect.h"
 #include "upstream/credentials.h"
 
@@ -56,25 +57,31 @@ identity_header_name(const struct pst_session *session)
     return is_trimmed(session->name) ? session->name : PST_STR("");
 }
 
+/* No client sees the token: an authorizer's headers are for the server, and so
+ * are those of a subrequest. Without either a client may be asking. */
+static bool
+hands_out_token(const struct context *ctx, const struct request *req)
+{
+    return ctx->config->authorize_upstream &&
+           (req->authorizer ||
+            !pst_str_is_absent(request_variable(req, AUTH_REQUEST_VARIABLE)));
+}
+
 /*
  * The header with the backend's token, for the web server's own proxy; absent
  * unless POSTERN_AUTHORIZE_UPSTREAM is on, and where the backend's credentials
- * are cookies. No client sees it: an authorizer's headers are for the server,
- * and so are those of a subrequest. Without either a client may be asking.
+ * are cookies.
  */
 static enum pst_err
 upstream_authorization(const struct context *ctx, const struct request *req,
                        const struct pst_session *session, struct pst_str *out)
 {
-    bool is_subrequest =
-        req->authorizer ||
-        !pst_str_is_absent(request_variable(req, AUTH_REQUEST_VARIABLE));
     struct pst_str name = PST_STR_NONE;
     struct pst_str value = PST_STR_NONE;
     enum pst_err e;
 
     *out = PST_STR_NONE;
-    if (!ctx->config->authorize_upstream || !is_subrequest)
+    if (!hands_out_token(ctx, req))
         return PST_OK;
     e = credentials_emit_header(req->arena, session->upstream, &name, &value);
     if (e)
@@ -303,6 +310,8 @@ authorize(struct context *ctx, struct request *req, struct response *res)
         return response_send(res, 200, PST_STR("text/plain; charset=utf-8"),
                              PST_STR(""));
     e = authorize_check(ctx, req, res, &auth);
+    if (!e && hands_out_token(ctx, req))
+        e = session_refresh(ctx, req, res, &auth);
     /* Not every web server sends an authorizer's cookie to the browser. If it
      * does not, the old token stays valid. */
     if (!e)

@@ -12,6 +12,7 @@
 #include "gateway/page.h"
 #include "gateway/program.h"
 #include "gateway/session_order.h"
+#include "gateway/session_refresh.h"
 #include "gateway/session_registry.h"
 #include "http/form.h"
 #include "server/request_body.h"
@@ -131,8 +132,8 @@ logout_needs_csrf_token(const struct auth *auth, const struct options *options)
  *   auth  as it was before
  */
 static enum pst_err
-logout_at_backend(struct context *ctx, struct request *req,
-                  const struct auth *auth, bool everywhere)
+logout_at_backend(struct context *ctx, struct request *req, struct auth *auth,
+                  bool everywhere)
 {
     enum config_logout rule = ctx->config->upstream_logout;
     bool has_waited;
@@ -143,6 +144,7 @@ logout_at_backend(struct context *ctx, struct request *req,
         return PST_OK;
     /* Logging out goes ahead where waiting is in vain. */
     (void)!session_order_begin(ctx, req, auth, &has_waited);
+    session_refresh_for_logout(ctx, req, auth);
     return identity_logout(ctx, req, auth_upstream(auth));
 }
 
@@ -193,7 +195,7 @@ static enum pst_err
 logout_end_session(struct context *ctx, struct request *req,
                    struct response *res, struct auth *auth)
 {
-    const struct auth ended = *auth;
+    struct auth ended;
     enum pst_err backend_error;
     struct options options;
     enum pst_err e;
@@ -208,6 +210,8 @@ logout_end_session(struct context *ctx, struct request *req,
         return logout_show_confirmation(ctx, req, res, auth, &options);
     if (e)
         return e;
+    session_refresh_adopt(ctx, req, auth);
+    ended = *auth;
     e = logout_end_sessions(ctx, req, res, auth, options.everywhere);
     backend_error = logout_at_backend(ctx, req, &ended, options.everywhere);
     LOG_EVENT(ctx->log, LEVEL_INFO, "logout", LOG_C_STRING("request", req->id),

@@ -77,6 +77,21 @@ server_unblock_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void
+server_hold_signals(sigset_t *before)
+{
+    sigset_t set;
+
+    handled_signals_init(&set);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+void
+server_release_signals(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 bool
 server_begin_request(void *context)
 {

@@ -6,6 +6,8 @@
 #ifndef POSTERN_ENGINE_SERVER_H
 #define POSTERN_ENGINE_SERVER_H
 
+#include <signal.h>
+
 #include "engine/engine.h"
 #include "engine/listen.h"
 #include "engine/peer_list.h"
@@ -29,6 +31,16 @@ void server_block_signals(void);
 
 /* Undo that, for a program that turns out not to need a server. */
 void server_unblock_signals(void);
+
+/*
+ * Hold the same signals back for a while, also in a program without a server:
+ * a web server ends a CGI program by SIGTERM when its client has gone. Not more
+ * than that: SIGKILL may follow some seconds later. May wait in between: in a
+ * server the signals are blocked anyway.
+ *   before  set: for server_release_signals()
+ */
+void server_hold_signals(sigset_t *before);
+void server_release_signals(const sigset_t *before);
 
 /*
  * Serve until SIGTERM, SIGINT or SIGUSR1 (as mod_fastcgi sends it). Then accept

@@ -187,6 +187,27 @@ establish_session(struct context *ctx, const struct request *req,
     return PST_OK;
 }
 
+/*
+ * Set the times of a session that begins. With a refresh token it does not end
+ * with the backend's token. A token whose end is unknown cannot be refreshed in
+ * time, so its refresh token is not kept: one secret less.
+ */
+static enum pst_err
+start_session_clocks(const struct context *ctx, const struct auth_grant *grant,
+                     struct pst_session *session)
+{
+    int64_t backend_end = grant->backend_end;
+
+    if (!pst_str_is_absent(grant->refresh) && backend_end > ctx->now) {
+        session->refresh = grant->refresh;
+        session->token_begun = ctx->now;
+        session->token_end = backend_end;
+        backend_end = 0;
+    }
+    return pst_session_start(session, &ctx->config->timeouts, ctx->now,
+                             backend_end);
+}
+
 enum pst_err
 auth_begin_session(struct context *ctx, const struct request *req,
                    struct response *res, struct auth *auth,
@@ -212,8 +233,7 @@ auth_begin_session(struct context *ctx, const struct request *req,
     e = ctx->random(session->sid, sizeof(session->sid));
     if (e)
         return e;
-    e = pst_session_start(session, &ctx->config->timeouts, ctx->now,
-                          grant->backend_end);
+    e = start_session_clocks(ctx, grant, session);
     if (e)
         return e;
     fresh.has_log_id = true;

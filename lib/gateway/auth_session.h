@@ -18,7 +18,8 @@ struct auth_grant {
     bool is_unknown;         /* sub is empty, but it may be a user */
     int64_t asked;           /* unix seconds: when the backend said who the user
                                 is; 0: it did not */
-    int64_t backend_end;     /* unix seconds; 0: unknown */
+    int64_t backend_end;     /* unix seconds: when the token ends; 0: unknown */
+    struct pst_str refresh;  /* the refresh token, JSON string; absent: none */
     bool remember;
     bool by_password; /* the session begins even where the one before it was
                          revoked meanwhile: it does not follow from that one */

@@ -26,9 +26,11 @@ struct context {
     struct http_client *upstream;      /* its event loop's */
     struct store *store;               /* the same; NULL: none is configured */
     struct document_lookup *documents; /* shared by all loops */
-    int64_t store_answered_at; /* unix seconds: the store's last answer */
-    struct store_lock *order;  /* gateway/session_order.h; NULL: not held */
-    int64_t now;               /* unix seconds, read once for each request */
+    int64_t store_answered_at;  /* unix seconds: the store's last answer */
+    struct store_lock *order;   /* gateway/session_order.h; NULL: not held */
+    struct store_lock *refresh; /* gateway/session_refresh.h; likewise */
+    int64_t now;                /* unix seconds, read once for each request */
+    int64_t started_ms;         /* wait_now() at that time; 0: unknown */
     enum pst_err (*random)(void *out, size_t len); /* random_block_get() */
 };
 

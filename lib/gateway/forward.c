@@ -192,7 +192,7 @@ run_forwarding(struct forwarding *forwarding,
         .head = receive_head,
         .body = receive_body,
         .flush = flush_body,
-        .client = req->source.descriptor,
+        .client = outgoing->is_detached ? -1 : req->source.descriptor,
     };
     e = http_client_run(ctx->upstream, req->arena, &exchange, &error);
     if (e && e != PST_CLIENT_GONE && !forwarding->is_own_failure)

@@ -29,6 +29,7 @@ struct forward_request {
                                 absent: none */
     enum forward_headers headers;
     bool has_mutation;  /* else it only reads */
+    bool is_detached;   /* goes on when the client has gone */
     bool is_repeatable; /* only queries: it may be sent twice when a kept
                            connection turns out to be closed */
 

@@ -125,6 +125,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
     res = pst_arena_alloc(arena, sizeof(*res));
     PST_REQUIRE(res);
     ctx->now = (int64_t)time(NULL);
+    ctx->started_ms = meter.begun_ms;
     random_error = ctx->random(random, sizeof(random));
     response_init(res, arena, &metered);
     e = request_init(&req, arena, input, random);

@@ -129,8 +129,8 @@ identity_begin_session(struct context *ctx, const struct request *req,
     return e == PST_TOO_LARGE ? PST_INTERNAL : e;
 }
 
-static void
-log_identity(const struct context *ctx, const struct request *req,
+void
+identity_log(const struct context *ctx, const struct request *req,
              const char *event, const struct auth *auth,
              const struct backend_identity *identity)
 {
@@ -169,6 +169,11 @@ renew_for_same_owner(struct context *ctx, struct request *req,
 {
     struct pst_session *session = &auth->session;
 
+    if (!pst_str_is_absent(session->refresh) && grant->backend_end > ctx->now &&
+        !pst_str_equal(session->upstream, grant->upstream)) {
+        session->token_begun = ctx->now;
+        session->token_end = grant->backend_end;
+    }
     session->upstream = grant->upstream;
     if (grant->sub.len > 0) {
         session->name = grant->name;
@@ -190,11 +195,9 @@ drop_revoked_session(struct auth *auth, enum pst_err e)
     return PST_OK;
 }
 
-/* End the session, since the backend has ended its own; unless it was revoked
- * meanwhile. */
-static enum pst_err
-end_unrevoked_session(struct context *ctx, struct request *req,
-                      struct response *res, struct auth *auth)
+enum pst_err
+identity_end_session(struct context *ctx, struct request *req,
+                     struct response *res, struct auth *auth)
 {
     enum pst_err e = PST_OK;
 
@@ -241,9 +244,9 @@ handle_changed_credentials(struct context *ctx, struct request *req,
     if (e)
         return e;
     if (pst_str_is_absent(upstream))
-        return end_unrevoked_session(ctx, req, res, auth);
+        return identity_end_session(ctx, req, res, auth);
     grant = identity_make_grant(ctx, &identity, upstream);
-    log_identity(ctx, req, "backend-token-changed", auth, &identity);
+    identity_log(ctx, req, "backend-token-changed", auth, &identity);
     if (is_same_owner(auth, &identity))
         e = renew_for_same_owner(ctx, req, res, auth, &grant);
     else
@@ -276,7 +279,7 @@ identity_apply_update(struct context *ctx, struct request *req,
                   LOG_C_STRING("request", req->id),
                   LOG_C_STRING("session",
                                auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})));
-        return end_unrevoked_session(ctx, req, res, auth);
+        return identity_end_session(ctx, req, res, auth);
     case CREDENTIALS_UPDATED:
         if (!auth->has_session)
             return PST_OK; /* a cookie that is not a session */
@@ -321,17 +324,17 @@ identity_revalidate(struct context *ctx, struct request *req,
     if (e)
         return e;
     if (identity.known == PST_IDENTITY_UNKNOWN) {
-        log_identity(ctx, req, "identity-unknown", auth, &identity);
+        identity_log(ctx, req, "identity-unknown", auth, &identity);
         return PST_UPSTREAM_BROKEN;
     }
     grant = identity_make_grant(ctx, &identity, upstream);
     if (is_same_owner(auth, &identity))
         return drop_revoked_session(
             auth, renew_for_same_owner(ctx, req, res, auth, &grant));
-    log_identity(ctx, req, "identity-changed", auth, &identity);
+    identity_log(ctx, req, "identity-changed", auth, &identity);
     if (auth->session.known != PST_IDENTITY_UNKNOWN ||
         pst_str_is_absent(upstream))
-        return end_unrevoked_session(ctx, req, res, auth);
+        return identity_end_session(ctx, req, res, auth);
     e = begin_session_without_password(ctx, req, res, auth, &grant);
     /* A parallel request was first: its response has the new session. */
     return e == PST_REVOKED ? PST_UNCONFIRMED : e;

@@ -54,6 +54,21 @@ identity_apply_update(struct context *ctx, struct request *req,
                       struct response *res, struct auth *auth,
                       const struct credentials_update *update);
 
+/* Log what the backend said of a session's user: identity-changed, … */
+void identity_log(const struct context *ctx, const struct request *req,
+                  const char *event, const struct auth *auth,
+                  const struct backend_identity *identity);
+
+/*
+ * End the session, since the backend has ended its own; unless it was revoked
+ * meanwhile: then has_session becomes false, and no cookie is cleared.
+ * Returns PST_OK, or what auth_end_session() returns.
+ */
+PST_MUST_USE enum pst_err identity_end_session(struct context *ctx,
+                                               struct request *req,
+                                               struct response *res,
+                                               struct auth *auth);
+
 /* What a session of this user is made of. */
 struct auth_grant identity_make_grant(const struct context *ctx,
                                       const struct backend_identity *identity,

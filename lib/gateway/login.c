@@ -69,6 +69,15 @@ parse_client_operation(struct login_attempt *attempt,
     return request->operation ? PST_OK : PST_MALFORMED;
 }
 
+/* Is the configured document sent instead of the client's? Only its answer can
+ * be read: for a token, and for a refresh token. */
+static bool
+login_sends_own_document(const struct login_attempt *attempt)
+{
+    return login_attempt_has_json_token(attempt) ||
+           (attempt->matched && attempt->ctx->config->backend.refresh.field);
+}
+
 /* Send the configured document instead of the client's. */
 static enum pst_err
 prepare_own_document(struct login_attempt *attempt,
@@ -133,6 +142,7 @@ format_login_answer(struct login_attempt *attempt,
     const struct login_shape *shape = attempt->shape;
     const struct login_answer answer = {.root = attempt->outcome.root,
                                         .secret = attempt->outcome.secret,
+                                        .refresh = attempt->outcome.refresh,
                                         .token = attempt->auth->bearer};
     struct pst_str body = attempt->received.body;
     struct pst_buf buf;
@@ -205,7 +215,7 @@ login_with_graphql(struct context *ctx, struct request *req,
     attempt->remember = match.remember;
     attempt->matched = match.login;
     shape.ours = match.login;
-    if (login_attempt_has_json_token(attempt)) {
+    if (login_sends_own_document(attempt)) {
         attempt->shape = &shape;
         e = login_shape_check(&shape);
         if (!e)

@@ -10,6 +10,8 @@
 #include "codec/json.h"
 #include "gateway/identity.h"
 #include "gateway/session_order.h"
+#include "gateway/session_refresh.h"
+#include "gateway/token_refresh.h"
 
 struct login_attempt *
 login_attempt_new(struct context *ctx, struct request *req,
@@ -54,11 +56,13 @@ login_attempt_set_credentials(struct login_attempt *attempt)
 {
     const struct login_document *matched = attempt->matched;
     struct auth *auth = attempt->auth;
+    enum pst_err e;
 
     if (matched && pst_str_is_absent(matched->name_variable) &&
         !matched->has_password) {
+        e = session_refresh(attempt->ctx, attempt->req, attempt->res, auth);
         attempt->sent.upstream = auth_upstream(auth);
-        return PST_OK;
+        return e;
     }
     return auth_guest_upstream(attempt->ctx, attempt->req, auth,
                                &attempt->sent.upstream);
@@ -78,13 +82,10 @@ backend_was_not_reached(enum pst_err e)
 static enum pst_err
 attempt_store_json_token(struct login_attempt *attempt)
 {
-    struct pst_buf buf;
-
     if (attempt->outcome.result != BACKEND_GRANTED)
         return PST_OK;
-    pst_buf_init_arena(&buf, attempt->req->arena, PST_UPSTREAM_MAX);
-    pst_json_emit_string(&buf, attempt->outcome.secret);
-    return pst_buf_finish(&buf, &attempt->upstream);
+    return token_refresh_emit_token(
+        attempt->req->arena, attempt->outcome.secret, &attempt->upstream);
 }
 
 /* Token in a header or cookie: the new session stores the response's token, or
@@ -182,8 +183,11 @@ attempt_on_success(struct login_attempt *attempt)
 
     grant.remember = attempt->remember;
     grant.by_password = attempt->matched && attempt->matched->has_password;
-    e = identity_begin_session(attempt->ctx, attempt->req, attempt->res,
-                               attempt->auth, &grant);
+    e = token_refresh_grant(attempt->ctx, attempt->req, &attempt->outcome,
+                            &grant);
+    if (!e)
+        e = identity_begin_session(attempt->ctx, attempt->req, attempt->res,
+                                   attempt->auth, &grant);
     if (e) {
         identity_end_orphan(attempt->ctx, attempt->req, attempt->upstream);
         return e;

@@ -284,16 +284,17 @@ emit_login_errors(struct walk *walk, const struct pst_json *errors)
     pst_buf_add_char(&walk->buf, ']');
 }
 
-/* Remove the secret from everywhere else, such as the message of an error. */
+/* Remove a secret from everywhere else, such as the message of an error. */
 static enum pst_err
-redact_login_secret(const struct walk *walk, struct pst_str *body)
+redact_login_secret(const struct walk *walk, struct pst_str secret,
+                    struct pst_str *body)
 {
     struct pst_buf buf;
 
-    if (walk->answer->secret.len == 0)
+    if (secret.len == 0)
         return PST_OK;
     pst_buf_init_heap(&buf, walk->shape->arena, 2 * PST_BUFFERED_BODY_MAX);
-    pst_json_redact(&buf, *body, walk->answer->secret, PST_STR("null"));
+    pst_json_redact(&buf, *body, secret, PST_STR("null"));
     return pst_buf_finish(&buf, body);
 }
 
@@ -339,7 +340,9 @@ login_shape_emit(const struct login_shape *shape,
     if (!e)
         e = pst_buf_finish(&walk.buf, &body);
     if (!e)
-        e = redact_login_secret(&walk, &body);
+        e = redact_login_secret(&walk, answer->secret, &body);
+    if (!e)
+        e = redact_login_secret(&walk, answer->refresh, &body);
     if (!e)
         *out = body;
     return e;

@@ -36,6 +36,7 @@ PST_MUST_USE enum pst_err login_shape_check(const struct login_shape *shape);
 struct login_answer {
     const struct pst_json *root; /* the whole answer */
     struct pst_str secret;       /* removed everywhere; or absent */
+    struct pst_str refresh;      /* likewise */
     struct pst_str token;        /* our token, to replace it; absent: null */
 };
 

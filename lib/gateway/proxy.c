@@ -14,6 +14,7 @@
 #include "gateway/proxy_errors.h"
 #include "gateway/proxy_rules.h"
 #include "gateway/session_order.h"
+#include "gateway/session_refresh.h"
 #include "gateway/session_registry.h"
 #include "server/request_body.h"
 
@@ -317,6 +318,9 @@ run_proxying(struct proxying *proxying)
                                 &(struct proxy_batch){proxying->items, count},
                                 PST_STR_NONE);
     e = wait_for_order(proxying);
+    if (!e)
+        e = session_refresh(proxying->ctx, proxying->req, proxying->res,
+                            proxying->auth);
     /* The user must be known before an attempt at a password is counted. */
     if (!e)
         e = identity_revalidate(proxying->ctx, proxying->req, proxying->res,

@@ -47,7 +47,8 @@ session_order_begin(struct context *ctx, const struct request *req,
 enum pst_err
 session_order_check(const struct context *ctx, const struct request *req)
 {
-    if (!ctx->order || store_lock_is_held(ctx->order))
+    if ((!ctx->order || store_lock_is_held(ctx->order)) &&
+        (!ctx->refresh || store_lock_is_held(ctx->refresh)))
         return PST_OK;
     log_order_failure(ctx, req,
                       "the lease in Redis ran out: this process was stopped, "

@@ -29,8 +29,8 @@ PST_MUST_USE enum pst_err session_order_begin(struct context *ctx,
 /*
  * Before the first byte goes to the backend: may another request of the session
  * be there by now? That is so when this process was stopped, and its lease in
- * Redis ran out. Does not wait.
- * Returns PST_OK, also where nothing is ordered; PST_OVERLOADED (logged).
+ * Redis ran out. The same for the lock of a refresh. Does not wait.
+ * Returns PST_OK, also where no lock is held; PST_OVERLOADED (logged).
  */
 PST_MUST_USE enum pst_err session_order_check(const struct context *ctx,
                                               const struct request *req);

@@ -13,13 +13,11 @@
 #include "crypto/crypto.h"
 #include "session/claims.h"
 
-/* The blob is nonce, sealed claims, tag. */
-static enum pst_err
-seal_claims(struct context *ctx, struct pst_arena *arena,
-            const uint8_t key[static PST_KEY_LEN],
-            const struct pst_session *session, struct pst_bytes *out)
+enum pst_err
+spilled_claims_seal(struct context *ctx, struct pst_arena *arena,
+                    const struct spilled_seal *seal,
+                    const struct pst_session *session, struct pst_bytes *out)
 {
-    const struct pst_bytes aad = {session->sid, PST_SID_LEN};
     struct pst_str claims;
     struct pst_buf buf;
     uint8_t *blob;
@@ -36,7 +34,7 @@ seal_claims(struct context *ctx, struct pst_arena *arena,
     e = ctx->random(blob, PST_NONCE_LEN);
     if (e)
         return e;
-    e = pst_crypto_seal(key, blob, aad, pst_str_bytes(claims),
+    e = pst_crypto_seal(seal->key, blob, seal->aad, pst_str_bytes(claims),
                         blob + PST_NONCE_LEN,
                         blob + PST_NONCE_LEN + claims.len);
     if (e)
@@ -45,11 +43,10 @@ seal_claims(struct context *ctx, struct pst_arena *arena,
     return PST_OK;
 }
 
-static enum pst_err
-open_claims(struct pst_arena *arena, const uint8_t key[static PST_KEY_LEN],
-            struct pst_bytes blob, struct pst_session *session)
+enum pst_err
+spilled_claims_open(struct pst_arena *arena, const struct spilled_seal *seal,
+                    struct pst_bytes blob, struct pst_session *session)
 {
-    const struct pst_bytes aad = {session->sid, PST_SID_LEN};
     struct pst_bytes sealed;
     struct pst_bytes tag;
     uint8_t *claims;
@@ -63,7 +60,7 @@ open_claims(struct pst_arena *arena, const uint8_t key[static PST_KEY_LEN],
     claims = pst_arena_alloc(arena, sealed.len);
     if (!claims)
         return PST_NO_MEMORY;
-    e = pst_crypto_open(key, blob.ptr, aad, sealed, tag, claims);
+    e = pst_crypto_open(seal->key, blob.ptr, seal->aad, sealed, tag, claims);
     if (e)
         return e;
     return pst_claims_parse(
@@ -108,7 +105,9 @@ spilled_session_fetch(struct context *ctx, struct pst_arena *arena,
     e = store_spill_get(ctx->store, &id, ctx->now, arena, &blob);
     if (e)
         return e == PST_NOT_FOUND ? PST_REVOKED : e;
-    e = open_claims(arena, key.ptr, blob, session);
+    e = spilled_claims_open(
+        arena, &(struct spilled_seal){key.ptr, {session->sid, PST_SID_LEN}},
+        blob, session);
     if (e)
         return e;
     session->spilled_key = key;
@@ -171,11 +170,15 @@ spilled_session_make(struct context *ctx, struct pst_arena *arena,
         return PST_NO_MEMORY;
     e = derive_spill_key(ctx, session, key);
     if (!e)
-        e = seal_claims(ctx, arena, key, session, blob);
+        e = spilled_claims_seal(
+            ctx, arena,
+            &(struct spilled_seal){key, {session->sid, PST_SID_LEN}}, session,
+            blob);
     if (e)
         return e;
     *reduced = *session;
     reduced->who = PST_STR("{}");
+    reduced->refresh = PST_STR_NONE;
     pst_buf_init_arena(&buf, arena, 64);
     pst_buf_add_string(&buf, "[\"");
     pst_base64url_encode(&buf, (struct pst_bytes){key, PST_KEY_LEN});

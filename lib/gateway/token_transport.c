@@ -35,24 +35,23 @@ session_cookie_purpose(const struct pst_session *session)
 
 /* Opening. */
 
-/* In the signed format upstream is a JWE of its own: replace it by its
- * contents. */
+/* In the signed format the backend's tokens are each a JWE of its own: replace
+ * one by its contents.
+ *   claim  JSON; may be absent */
 static enum pst_err
-open_upstream_token(const struct context *ctx, struct pst_arena *arena,
-                    struct pst_session *session)
+open_hidden_claim(const struct context *ctx, struct pst_arena *arena,
+                  struct pst_str *claim)
 {
     struct pst_token_use use = upstream_token_use(ctx);
     const struct pst_json *value;
     enum pst_err e;
 
-    if (ctx->config->format == PST_TOKEN_SEALED ||
-        pst_str_is_absent(session->upstream))
+    if (ctx->config->format == PST_TOKEN_SEALED || pst_str_is_absent(*claim))
         return PST_OK;
-    e = pst_json_parse(arena, session->upstream, &value);
+    e = pst_json_parse(arena, *claim, &value);
     if (e)
         return e == PST_NO_MEMORY ? e : PST_FORGED;
-    return pst_token_open(&use, arena, pst_json_string(value),
-                          &session->upstream, NULL);
+    return pst_token_open(&use, arena, pst_json_string(value), claim, NULL);
 }
 
 enum pst_err
@@ -72,7 +71,9 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
     e = pst_claims_parse(arena, claims, &opened);
     if (e)
         return e;
-    e = open_upstream_token(ctx, arena, &opened);
+    e = open_hidden_claim(ctx, arena, &opened.upstream);
+    if (!e)
+        e = open_hidden_claim(ctx, arena, &opened.refresh);
     if (e)
         return e;
     e = spilled_session_fetch(ctx, arena, &opened);
@@ -89,8 +90,8 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
 /* Sealing. */
 
 static enum pst_err
-seal_upstream_token(struct context *ctx, struct pst_arena *arena,
-                    struct pst_session *session)
+seal_hidden_claim(struct context *ctx, struct pst_arena *arena,
+                  struct pst_str *claim)
 {
     struct pst_token_use use = upstream_token_use(ctx);
     uint8_t nonce[PST_NONCE_LEN];
@@ -98,19 +99,18 @@ seal_upstream_token(struct context *ctx, struct pst_arena *arena,
     struct pst_buf json;
     enum pst_err e;
 
-    if (ctx->config->format == PST_TOKEN_SEALED ||
-        pst_str_is_absent(session->upstream))
+    if (ctx->config->format == PST_TOKEN_SEALED || pst_str_is_absent(*claim))
         return PST_OK;
     e = ctx->random(nonce, sizeof(nonce));
     if (e)
         return e;
     pst_buf_init_arena(&token, arena, PST_TOKEN_MAX);
-    e = pst_token_seal(&use, ctx->now, nonce, session->upstream, &token);
+    e = pst_token_seal(&use, ctx->now, nonce, *claim, &token);
     if (e)
         return e;
     pst_buf_init_arena(&json, arena, PST_TOKEN_MAX);
     pst_json_emit_string(&json, pst_buf_str(&token));
-    return pst_buf_finish(&json, &session->upstream);
+    return pst_buf_finish(&json, claim);
 }
 
 static enum pst_err
@@ -125,7 +125,9 @@ seal_session_token(struct context *ctx, struct pst_arena *arena,
     struct pst_buf buf;
     enum pst_err e;
 
-    e = seal_upstream_token(ctx, arena, &inside);
+    e = seal_hidden_claim(ctx, arena, &inside.upstream);
+    if (!e)
+        e = seal_hidden_claim(ctx, arena, &inside.refresh);
     if (e)
         return e;
     pst_buf_init_arena(&buf, arena, PST_CLAIMS_MAX);

@@ -62,7 +62,7 @@ cookie_get_purpose(const struct pst_session *session)
 }
 
 /* In a signed token, the claim `upstream` is itself a JWE: replace it by its
- * content. */
+ * content. The refresh token is one, too, and stays as it is. */
 static enum pst_err
 cookie_open_upstream(const struct cookie_call *call,
                      struct pst_session *session)

@@ -74,7 +74,9 @@ config_validate_store_group(struct config_reader *reader,
         const char *variable;
         bool is_set;
     } settings[] = {{"POSTERN_MAX_SESSIONS", config->max_sessions > 0},
-                    {"POSTERN_ORDERED", config->ordered}};
+                    {"POSTERN_ORDERED", config->ordered},
+                    {"POSTERN_REFRESH_DOCUMENT",
+                     !pst_str_is_absent(config->backend.refresh_text)}};
 
     if (config_is_group_invalid(reader, CONFIG_GROUP_STORE) ||
         config->store.kind != STORE_NONE)

@@ -4,6 +4,7 @@
  */
 #include "server/config_backend.h"
 
+#include "server/config_rules.h"
 #include "server/config_values.h"
 
 /* The documents of a preset; its other defaults are in the table. */
@@ -141,6 +142,12 @@ config_parse_documents(struct config_reader *reader,
             config_get_raw_value(reader, "POSTERN_WHO_DOCUMENT"),
             who_document_parse(reader->arena, backend->who_text, &backend->who,
                                &reader->error));
+    if (!e && !pst_str_is_absent(backend->refresh_text))
+        e = config_report_bad_document(
+            reader, "POSTERN_REFRESH_DOCUMENT",
+            config_get_raw_value(reader, "POSTERN_REFRESH_DOCUMENT"),
+            refresh_document_parse(reader->arena, backend->refresh_text,
+                                   &backend->refresh, &reader->error));
     if (!e)
         e = config_report_bad_document(
             reader, "POSTERN_LOGOUT_DOCUMENT",
@@ -240,6 +247,75 @@ validate_who_settings(struct config_reader *reader,
     }
 }
 
+/* Report that one of both variables needs the other, or something else. */
+static void
+report_refresh(struct config_reader *reader, const char *variable,
+               const char *reason)
+{
+    config_set_error(&reader->error, "%s", reason);
+    config_report_error(reader, variable);
+}
+
+/*
+ * A refresh needs to know when the token ends: there is no other sign of it
+ * before a request that must not be sent twice has been sent. The who document
+ * is asked after each refresh, so it may say so, too.
+ */
+static void
+validate_refresh_pointers(struct config_reader *reader,
+                          const struct config_backend *backend)
+{
+    const struct pst_graphql_selection *field = backend->refresh.field;
+    struct pst_str pointer = backend->refresh_token;
+
+    if (!is_leaf_in_all_logins(backend, pointer))
+        config_report_pointer(reader, "POSTERN_REFRESH_TOKEN", pointer,
+                              "login");
+    if (!is_leaf_field(field, pointer))
+        config_report_pointer(reader, "POSTERN_REFRESH_TOKEN", pointer,
+                              "refresh");
+    if (backend->token_location == TOKEN_IN_JSON &&
+        !is_leaf_field(field, backend->token))
+        config_report_pointer(reader, "POSTERN_UPSTREAM_TOKEN", backend->token,
+                              "refresh");
+    if (pst_str_is_absent(backend->ttl))
+        report_refresh(reader, "POSTERN_TTL",
+                       "is needed with POSTERN_REFRESH_DOCUMENT, because a "
+                       "token is refreshed shortly before its end: set it, and "
+                       "add its field to the login and refresh documents");
+    else if (!is_leaf_field(field, backend->ttl) &&
+             !(backend->who.field &&
+               is_leaf_field(backend->who.field, backend->ttl)))
+        config_report_pointer(reader, "POSTERN_TTL", backend->ttl, "refresh");
+}
+
+static void
+validate_refresh_settings(struct config_reader *reader,
+                          const struct config_backend *backend)
+{
+    const struct pst_graphql_selection *field = backend->refresh.field;
+    struct pst_str pointer = backend->refresh_token;
+
+    if (!field && pst_str_is_absent(pointer))
+        return;
+    if (!field || pst_str_is_absent(pointer)) {
+        report_refresh(reader,
+                       field ? "POSTERN_REFRESH_TOKEN"
+                             : "POSTERN_REFRESH_DOCUMENT",
+                       field ? "is not set, but POSTERN_REFRESH_DOCUMENT is: "
+                               "set it to the path of the refresh token, such "
+                               "as refreshToken"
+                             : "is not set, but POSTERN_REFRESH_TOKEN is: set "
+                               "it to a file with the refresh mutation");
+        return;
+    }
+    if (backend->token_location == TOKEN_IN_COOKIE)
+        report_refresh(reader, "POSTERN_REFRESH_DOCUMENT",
+                       "cannot be used with POSTERN_UPSTREAM_TOKEN=cookie: "
+                       "such a backend renews its cookies by itself");
+    validate_refresh_pointers(reader, backend);
+}
+
 static void
 validate_backend_pointers(struct config_reader *reader,
                           struct config_backend *backend)
@@ -257,96 +333,7 @@ validate_backend_pointers(struct config_reader *reader,
                                   &backend->name);
     }
     validate_ttl_pointer(reader, backend);
-}
-
-/* Rules for clients' documents. */
-
-/* "field", or "mutation.field". */
-static struct pst_graphql_root_field
-parse_root_field(struct pst_str text)
-{
-    static const struct {
-        const char *type_name;
-        enum pst_graphql_operation_kind kind;
-    } kinds[] = {
-        {"query", PST_GRAPHQL_QUERY},
-        {"mutation", PST_GRAPHQL_MUTATION},
-        {"subscription", PST_GRAPHQL_SUBSCRIPTION},
-    };
-    size_t dot = pst_str_index(text, '.');
-    struct pst_graphql_root_field root = {.field = text, .is_any_kind = true};
-
-    if (dot == text.len)
-        return root;
-    root.field = pst_str_skip(text, dot + 1);
-    root.is_any_kind = false;
-    for (size_t i = 0; i < PST_COUNT(kinds); i++)
-        if (pst_str_equal(pst_str_first(text, dot),
-                          pst_str_from(kinds[i].type_name)))
-            root.kind = kinds[i].kind;
-    return root;
-}
-
-static const struct pst_graphql_root_field *
-parse_root_fields(struct pst_arena *arena, const struct pst_str *texts,
-                  size_t count)
-{
-    struct pst_graphql_root_field *roots =
-        pst_arena_alloc(arena, count * sizeof(*roots));
-
-    for (size_t i = 0; roots && i < count; i++)
-        roots[i] = parse_root_field(texts[i]);
-    return roots;
-}
-
-/* The field of the token in each login document, by its name and not by its
- * alias, and the fields of POSTERN_SECRET_FIELDS. */
-static enum pst_err
-build_secret_names(struct pst_arena *arena, struct config_backend *backend)
-{
-    size_t capacity = backend->login_count + backend->secret_name_count;
-    struct pst_str *secrets =
-        pst_arena_alloc(arena, capacity * sizeof(*secrets));
-    size_t count = 0;
-
-    if (!secrets)
-        return PST_NO_MEMORY;
-    for (size_t i = 0; i < backend->login_count; i++)
-        if (backend->token_location == TOKEN_IN_JSON)
-            secrets[count++] =
-                document_find_field(backend->logins[i].field, backend->token)
-                    ->name;
-    for (size_t i = 0; i < backend->secret_name_count; i++)
-        secrets[count++] = backend->secret_names[i];
-    backend->rules.secrets = secrets;
-    backend->rules.secret_count = count;
-    return PST_OK;
-}
-
-static enum pst_err
-build_document_rules(struct pst_arena *arena, struct config_backend *backend)
-{
-    struct pst_graphql_rules *rules = &backend->rules;
-    struct pst_graphql_root_field *logins =
-        pst_arena_alloc(arena, backend->login_count * sizeof(*logins));
-
-    if (!logins)
-        return PST_NO_MEMORY;
-    for (size_t i = 0; i < backend->login_count; i++)
-        logins[i] = (struct pst_graphql_root_field){
-            .field = backend->logins[i].field->name,
-            .kind = PST_GRAPHQL_MUTATION};
-    rules->logins = logins;
-    rules->login_count = backend->login_count;
-    rules->passwords = parse_root_fields(arena, backend->password_fields,
-                                         backend->password_field_count);
-    rules->password_count = backend->password_field_count;
-    rules->secrets_allowed = parse_root_fields(arena, backend->secrets_allowed,
-                                               backend->secrets_allowed_count);
-    rules->secret_allowed_count = backend->secrets_allowed_count;
-    if (!rules->passwords || !rules->secrets_allowed)
-        return PST_NO_MEMORY;
-    return build_secret_names(arena, backend);
+    validate_refresh_settings(reader, backend);
 }
 
 enum pst_err
@@ -366,7 +353,7 @@ config_backend_load(struct config_reader *reader,
     if (!e && !reader->is_invalid)
         validate_backend_pointers(reader, backend);
     if (!e && !reader->is_invalid)
-        e = build_document_rules(reader->arena, backend);
+        e = config_rules_build(reader->arena, backend);
     reader->is_invalid |= was_invalid;
     return e;
 }

@@ -24,8 +24,11 @@ struct config_backend {
     enum config_preset preset;
     struct pst_str *login_texts; /* documents; none: the preset's */
     size_t login_text_count;
-    struct pst_str who_text;    /* absent: the preset's, or none */
-    struct pst_str logout_text; /* likewise */
+    struct pst_str who_text;      /* absent: the preset's, or none */
+    struct pst_str logout_text;   /* likewise */
+    struct pst_str refresh_text;  /* absent: tokens are not refreshed */
+    struct pst_str refresh_token; /* pointer below the login field and below the
+                                     refresh field; absent likewise */
     enum config_token_location token_location;
     struct pst_str token;         /* pointer below the login field, or header */
     struct pst_str subject;       /* pointers below the who field, or below */
@@ -42,6 +45,7 @@ struct config_backend {
     /* Derived from them by config_backend_load(). */
     struct login_document *logins; /* the first takes name and password */
     size_t login_count;
+    struct login_document refresh; /* text absent: tokens are not refreshed */
     struct who_document who; /* text absent: the login's answer has the user */
     struct pst_graphql_rules rules;
 };

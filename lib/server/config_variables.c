@@ -166,6 +166,15 @@ const struct config_entry config_variables[] = {
                         "mutation.requestUpdateCustomerEmailAddress",
      LIST(backend.password_fields, backend.password_field_count,
           config_check_root_field)},
+    {ROW("POSTERN_REFRESH_DOCUMENT", CONFIG_GROUP_BACKEND, "",
+         "A file with the mutation that replaces an expiring token, with the "
+         "variable $refreshToken; needs a store, POSTERN_REFRESH_TOKEN and "
+         "POSTERN_TTL."),
+     FIELD("file", config_read_document, backend.refresh_text)},
+    {ROW("POSTERN_REFRESH_TOKEN", CONFIG_GROUP_BACKEND, "",
+         "The path of the refresh token below the root field, in the answers "
+         "to the login and to the refresh document."),
+     POINTER(backend.refresh_token)},
     {ROW("POSTERN_REVALIDATE", CONFIG_GROUP_BACKEND, "off",
          "How often the backend is asked again for the user of a session's"
          " token, or off."),

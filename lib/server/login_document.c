@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login_document.c - parse and check the configured GraphQL documents: those
- * that log in, and the one that asks who the user is.
+ * login_document.c - parse and check the configured GraphQL documents: to log
+ * in, to refresh a token, to log out, and to ask who the user is.
  */
 #include "server/login_document.h"
 
@@ -200,10 +200,11 @@ login_document_add_variables(struct login_document *login, bool is_first,
 }
 
 /* Check that a document is one mutation of one root field, and that nothing
- * else depends on variables. */
+ * else depends on variables.
+ *   purpose  "login" or "refresh", for messages */
 static enum pst_err
 check_login_document(const struct pst_graphql_document *document,
-                     struct config_error *reason)
+                     const char *purpose, struct config_error *reason)
 {
     const struct pst_graphql_operation *operation = document->operations;
     const struct pst_graphql_selection *field;
@@ -212,19 +213,22 @@ check_login_document(const struct pst_graphql_document *document,
 
     if (document->operation_count != 1)
         return config_set_error(reason,
-                                "is a document of several operations: a login "
-                                "document must have one");
+                                "is a document of several operations: a %s "
+                                "document must have one",
+                                purpose);
     if (operation->kind != PST_GRAPHQL_MUTATION)
         return config_set_error(reason,
                                 "is a document that is not a mutation; a "
-                                "login must be one: give the backend's schema "
-                                "a mutation that does the same");
+                                "%s must be one: give the backend's schema "
+                                "a mutation that does the same",
+                                purpose);
     field = find_root_field(operation);
     if (!field)
         return config_set_error(reason,
                                 "is a document whose mutation does not "
-                                "have just one field, the login, at its "
-                                "root and outside fragments");
+                                "have just one field, the %s, at its "
+                                "root and outside fragments",
+                                purpose);
     if (operation_has_directive(document))
         return config_set_error(reason,
                                 "is a document with a directive: remove it");
@@ -236,16 +240,45 @@ check_login_document(const struct pst_graphql_document *document,
         return config_set_error(
             reason,
             "is a document with variables in the arguments of %.*s, below the "
-            "root field %.*s: a login must be the root field itself; give the "
+            "root field %.*s: a %s must be the root field itself; give the "
             "backend's schema a mutation that does the same at its root",
             (int)nested->name.len, nested->name.ptr, (int)field->name.len,
-            field->name.ptr);
+            field->name.ptr, purpose);
     if (!field->selections)
         return config_set_error(reason,
-                                "is a document whose login field has no "
+                                "is a document whose %s field has no "
                                 "selection set, such as {token}, to find a "
-                                "token or a user in; a login that returns a "
-                                "bare string is not supported");
+                                "token or a user in; a %s that returns a "
+                                "bare string is not supported",
+                                purpose, purpose);
+    return PST_OK;
+}
+
+/* Parse a document, and print it again as it is sent. */
+static enum pst_err
+parse_printed_document(struct pst_arena *arena, struct pst_str text,
+                       const char *purpose, struct login_document *login,
+                       struct config_error *reason)
+{
+    const struct pst_graphql_document *document;
+    struct pst_buf buf;
+    enum pst_err e;
+
+    e = parse_configured_document(arena, text, &document, reason);
+    if (!e)
+        e = check_login_document(document, purpose, reason);
+    if (e)
+        return e;
+    pst_buf_init_heap(&buf, arena, PRINTED_EXPANSION * text.len + PRINTED_MAX);
+    pst_graphql_print_with_typename(&buf, document);
+    e = pst_buf_finish(&buf, &login->text);
+    if (!e)
+        e = parse_configured_document(arena, login->text, &document, reason);
+    if (e)
+        return e;
+    login->operation = document->operations;
+    login->field = find_root_field(login->operation);
+    PST_REQUIRE(login->field != NULL);
     return PST_OK;
 }
 
@@ -254,29 +287,50 @@ login_document_parse(struct pst_arena *arena, struct pst_str text,
                      bool is_first, struct login_document *out,
                      struct config_error *reason)
 {
-    const struct pst_graphql_document *document;
     struct login_document login = {.text = PST_STR_NONE};
-    struct pst_buf buf;
-    enum pst_err e;
+    enum pst_err e =
+        parse_printed_document(arena, text, "login", &login, reason);
 
-    e = parse_configured_document(arena, text, &document, reason);
     if (!e)
-        e = check_login_document(document, reason);
-    if (e)
-        return e;
-    pst_buf_init_heap(&buf, arena, PRINTED_EXPANSION * text.len + PRINTED_MAX);
-    pst_graphql_print_with_typename(&buf, document);
-    e = pst_buf_finish(&buf, &login.text);
-    if (!e)
-        e = parse_configured_document(arena, login.text, &document, reason);
-    if (e)
-        return e;
-    login.operation = document->operations;
-    login.field = find_root_field(login.operation);
-    PST_REQUIRE(login.field != NULL);
-    e = login_document_add_variables(&login, is_first, reason);
+        e = login_document_add_variables(&login, is_first, reason);
     if (!e)
         *out = login;
+    return e;
+}
+
+/* $refreshToken is the only variable, and the root field gets it. */
+static enum pst_err
+check_refresh_variables(const struct login_document *refresh,
+                        struct config_error *reason)
+{
+    const struct pst_graphql_variable *own = refresh->operation->variables;
+
+    while (own && own->next && variable_is_named(own, REFRESH_VARIABLE))
+        own = own->next;
+    if (own && !variable_is_named(own, REFRESH_VARIABLE))
+        return config_set_error(reason,
+                                "is a document that declares $%.*s, but it is "
+                                "sent with $refreshToken only: remove it",
+                                (int)own->name.len, own->name.ptr);
+    if (!own || !values_use_variable(refresh->field->arguments, own->name))
+        return config_set_error(reason,
+                                "is a document without $refreshToken in "
+                                "its root field's arguments: add it");
+    return PST_OK;
+}
+
+enum pst_err
+refresh_document_parse(struct pst_arena *arena, struct pst_str text,
+                       struct login_document *out, struct config_error *reason)
+{
+    struct login_document refresh = {.text = PST_STR_NONE};
+    enum pst_err e =
+        parse_printed_document(arena, text, "refresh", &refresh, reason);
+
+    if (!e)
+        e = check_refresh_variables(&refresh, reason);
+    if (!e)
+        *out = refresh;
     return e;
 }
 

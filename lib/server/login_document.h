@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * login_document.h - parse and check the configured GraphQL documents: those
- * that log in, and the one that asks who the user is.
+ * that log in, the one that refreshes a token, and the one that asks who the
+ * user is.
  *
  * The login fields that clients' documents are searched for are the root fields
  * of these documents. Identity is read only from answers to these documents,
@@ -16,12 +17,16 @@
 #include "graphql/parser.h"
 #include "server/config_reader.h"
 
-/* A configured mutation that logs in. */
+/* The variable of a refresh document. */
+#define REFRESH_VARIABLE "refreshToken"
+
+/* A configured mutation that logs in, or refreshes a token. */
 struct login_document {
     struct pst_str text; /* as sent: with __typename in each selection set */
     const struct pst_graphql_operation *operation; /* of text */
     const struct pst_graphql_selection *field;     /* its only root field */
 
+    /* Of a login. */
     struct pst_str name_variable; /* "email" or "username"; or absent */
     bool has_password;            /* has $password */
     bool has_remember;            /* has $rememberMe */
@@ -51,6 +56,13 @@ PST_MUST_USE enum pst_err login_document_parse(struct pst_arena *arena,
                                                bool is_first,
                                                struct login_document *out,
                                                struct config_error *reason);
+
+/* Parse a refresh document. Its only variable is $refreshToken. Errors as
+ * login_document_parse(). */
+PST_MUST_USE enum pst_err refresh_document_parse(struct pst_arena *arena,
+                                                 struct pst_str text,
+                                                 struct login_document *out,
+                                                 struct config_error *reason);
 
 /* Parse the document that asks who the user is. Errors as
  * login_document_parse(). */

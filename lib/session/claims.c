@@ -11,6 +11,7 @@
 #include "codec/json_emit.h"
 #include "codec/json_scan.h"
 #include "codec/json_slice.h"
+#include "session/refresh.h"
 
 enum claim {
     CLAIM_VERSION,
@@ -25,6 +26,7 @@ enum claim {
     CLAIM_UPSTREAM,
     CLAIM_KNOWN,
     CLAIM_ASKED,
+    CLAIM_REFRESH,
     CLAIM_COUNT
 };
 
@@ -46,6 +48,7 @@ static const struct claim_rule {
     [CLAIM_UPSTREAM] = {{"upstream", 8}, PST_JSON_ABSENT, true},
     [CLAIM_KNOWN] = {{"known", 5}, PST_JSON_STRING, true},
     [CLAIM_ASKED] = {{"asked", 5}, PST_JSON_INTEGER, true},
+    [CLAIM_REFRESH] = {{"refresh", 7}, PST_JSON_OBJECT, true},
 };
 
 /* The values of claims, as slices of their text; an absent one is empty. */
@@ -63,7 +66,7 @@ claims_check_fields(const struct pst_session *session)
 {
     if (session->sub.len > PST_SUBJECT_MAX ||
         session->name.len > PST_NAME_MAX || session->who.len > PST_WHO_MAX ||
-        session->upstream.len > PST_UPSTREAM_MAX)
+        session->upstream.len + session->refresh.len > PST_UPSTREAM_MAX)
         return PST_TOO_LARGE;
     /* With bad bytes replaced by U+FFFD, two users could become one. */
     if (!pst_str_is_utf8(session->sub) || !pst_str_is_utf8(session->name))
@@ -113,6 +116,10 @@ pst_claims_emit(struct pst_buf *buf, const struct pst_session *session)
     if (session->asked > 0) {
         pst_buf_add_string(buf, ",\"asked\":");
         pst_buf_add_number(buf, session->asked);
+    }
+    if (!pst_str_is_absent(session->refresh)) {
+        pst_buf_add_string(buf, ",\"refresh\":");
+        pst_refresh_emit(buf, session);
     }
     pst_buf_add_char(buf, '}');
 }
@@ -304,7 +311,9 @@ claims_parse_strings(struct pst_arena *arena, const struct claim_values *values,
         return e;
     out->who = values->of[CLAIM_WHO];
     out->upstream = values->of[CLAIM_UPSTREAM];
-    e = claims_check_fields(out);
+    e = pst_refresh_parse(values->of[CLAIM_REFRESH], out);
+    if (!e)
+        e = claims_check_fields(out);
     if (!e && !pst_str_is_absent(out->upstream) &&
         !claims_is_upstream(out->upstream))
         e = PST_FORGED;
@@ -368,6 +377,9 @@ pst_session_verify_claims(struct pst_arena *arena, struct pst_str claims,
         return e;
     if (!claims_is_same_json(parsed.who, session->who) ||
         !claims_is_same_json(parsed.upstream, session->upstream) ||
+        !claims_is_same_json(parsed.refresh, session->refresh) ||
+        parsed.token_begun != session->token_begun ||
+        parsed.token_end != session->token_end ||
         parsed.known != session->known || parsed.asked != session->asked)
         return PST_FORGED;
     return PST_OK;

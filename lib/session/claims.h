@@ -3,11 +3,14 @@
  * claims.h - write and read the claims of a session, as JSON.
  *
  *   {"v":2,"sid":...,"sub":...,"name":...,"iat":...,"exp":...,"seen":...,
- *    "remember":...,"who":{...},"upstream":...,"known":"unknown","asked":...}
+ *    "remember":...,"who":{...},"upstream":...,"known":"unknown","asked":...,
+ *    "refresh":{"token":"...","begun":...,"end":...}}
  *
- * The fields of struct pst_session have the same names. sid is base64url, times
- * are unix seconds. upstream is left out where the session has no credentials,
- * known where it follows from sub, and asked where the backend was never asked.
+ * The fields of struct pst_session have the same names; begun and end are
+ * token_begun and token_end. sid is base64url, times are unix seconds. upstream
+ * is left out where the session has no credentials, known where it follows from
+ * sub, asked where the backend was never asked, and refresh where there is no
+ * refresh token.
  */
 #ifndef POSTERN_SESSION_CLAIMS_H
 #define POSTERN_SESSION_CLAIMS_H
@@ -25,21 +28,21 @@
  * Write the claims of a session.
  *   buf      its error is set to PST_TOO_LARGE when a field is over its limit,
  *            or to PST_MALFORMED when sub or name is not UTF-8
- *   session  who and upstream are JSON, and are written as they are
+ *   session  who, upstream and refresh are JSON, and are written as they are
  */
 void pst_claims_emit(struct pst_buf *buf, const struct pst_session *session);
 
 /*
  * Read claims. Each must be there, of its type and within its limit; only
- * upstream, known and asked may be missing, and there may be no other. Times
- * are integers >= 0, and exp is after iat. known is "unknown" and only allowed
- * with an empty sub. upstream is one of
+ * upstream, known, asked and refresh may be missing, and there may be no other.
+ * Times are integers >= 0, exp is after iat, and end after begun. known is
+ * "unknown" and only allowed with an empty sub. upstream is one of
  *   - a string that is not empty: a token
  *   - an object with at least one member, all strings: cookies by name
  *   - an array of one string: the key of a session that the store keeps
  *   claims  from a token whose tag has been checked
- *   out     set on PST_OK only; its slices live as long as arena; who and
- *           upstream are slices of claims
+ *   out     set on PST_OK only; its slices live as long as arena; who,
+ *           upstream and refresh are slices of claims
  * Returns PST_OK, PST_FORGED (anything is wrong with them), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err pst_claims_parse(struct pst_arena *arena,
@@ -47,12 +50,12 @@ PST_MUST_USE enum pst_err pst_claims_parse(struct pst_arena *arena,
                                            struct pst_session *out);
 
 /*
- * Check that claims read as the session from which they were written. who and
- * upstream are written as they are: if one is not exactly one JSON value, it
- * adds members to the claims.
+ * Check that claims read as the session from which they were written. who,
+ * upstream and refresh are written as they are: if one is not exactly one JSON
+ * value, it adds members to the claims.
  *   claims  as pst_claims_emit() wrote them
- * Returns PST_OK; PST_FORGED (they cannot be read, or who, upstream, known or
- * asked is another one); PST_NO_MEMORY.
+ * Returns PST_OK; PST_FORGED (they cannot be read, or who, upstream, known,
+ * asked or refresh is another one); PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
 pst_session_verify_claims(struct pst_arena *arena, struct pst_str claims,

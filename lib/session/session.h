@@ -36,6 +36,10 @@ struct pst_session {
     enum pst_identity known;  /* not KNOWN where sub is empty */
     int64_t asked;            /* when the backend last said who the user is; 0:
                                  never */
+    struct pst_str refresh;   /* JSON string: the backend's refresh token
+                                 (gateway/session_refresh.h); absent: none */
+    int64_t token_begun;      /* with it: when the backend gave the token in */
+    int64_t token_end;        /* upstream, and when that token ends */
     struct pst_bytes spilled_key; /* that key, once it is known; not a claim */
 };
 

@@ -167,10 +167,14 @@ lmdb_revoke_session(const struct lmdb_txn *txn,
                           ? revocation->expires
                           : revocation->now;
     struct lmdb_key key = lmdb_key_make(txn, revocation->sid, NULL);
+    struct lmdb_key tokens =
+        lmdb_key_make(txn, revocation->sid, revocation->sid);
     int rc = lmdb_put_revocation(txn, revocation->sid, expires, by_guest);
 
     if (rc == 0)
         rc = lmdb_remove(txn, RECORD_SPILL, &key);
+    if (rc == 0)
+        rc = lmdb_remove(txn, RECORD_SPILL, &tokens);
     if (rc == 0 && revocation->subject) {
         key = lmdb_key_make(txn, revocation->subject, revocation->sid);
         rc = lmdb_remove(txn, RECORD_SESSION, &key);
@@ -227,13 +231,20 @@ lmdb_store_revoke_all(struct store *base, const struct store_id *subject,
     return PST_OK;
 }
 
-/* Spilled sessions. */
+/* Spilled sessions, and the tokens of sessions. */
+
+/* The key of a session's tokens has its id twice. */
+static struct lmdb_key
+lmdb_spill_key(const struct lmdb_txn *txn, const struct store_spill *spill)
+{
+    return lmdb_key_make(txn, spill->sid, spill->is_tokens ? spill->sid : NULL);
+}
 
 int
 lmdb_put_spill(const struct lmdb_txn *txn, const struct store_spill *spill,
                bool by_guest)
 {
-    struct lmdb_key key = lmdb_key_make(txn, spill->sid, NULL);
+    struct lmdb_key key = lmdb_spill_key(txn, spill);
     uint8_t head[RECORD_SPILL_HEAD_LEN];
     const struct pst_bytes parts[2] = {{head, sizeof(head)}, spill->blob};
     struct pst_bytes old;
@@ -254,7 +265,7 @@ static int
 lmdb_apply_spill(const struct lmdb_txn *txn, struct lmdb_change *change)
 {
     const struct store_spill *spill = change->what;
-    struct lmdb_key key = lmdb_key_make(txn, spill->sid, NULL);
+    struct lmdb_key key = lmdb_spill_key(txn, spill);
     struct pst_bytes old;
     struct pst_bytes blob;
     int rc = lmdb_get(txn, RECORD_SPILL, &key, &old);
@@ -267,8 +278,9 @@ lmdb_apply_spill(const struct lmdb_txn *txn, struct lmdb_change *change)
         change->result = PST_NOT_FOUND;
         return LMDB_UNCHANGED;
     }
-    /* Whose it is, is not known here: it has the smaller share. */
-    return lmdb_put_spill(txn, spill, true);
+    /* Whose a spilled session is, is not known here: it has the smaller share.
+     * Tokens are a user's. */
+    return lmdb_put_spill(txn, spill, !spill->is_tokens);
 }
 
 static enum pst_err
@@ -283,9 +295,8 @@ lmdb_store_spill_put(struct store *base, const struct store_spill *spill)
 }
 
 static enum pst_err
-lmdb_store_spill_get(struct store *base, const struct store_id *sid,
-                     int64_t now, struct pst_arena *arena,
-                     struct pst_bytes *blob)
+lmdb_store_spill_get(struct store *base, const struct store_spill *spill,
+                     struct pst_arena *arena, struct pst_bytes *blob)
 {
     struct lmdb_handle *handle = lmdb_handle_from_base(base);
     struct pst_bytes record;
@@ -296,10 +307,10 @@ lmdb_store_spill_get(struct store *base, const struct store_id *sid,
 
     if (e)
         return e;
-    key = lmdb_key_make(&txn, sid, NULL);
+    key = lmdb_spill_key(&txn, spill);
     rc = lmdb_get(&txn, RECORD_SPILL, &key, &record);
     if (rc == 0)
-        e = record_copy_spill(record, now, arena, blob);
+        e = record_copy_spill(record, spill->now, arena, blob);
     else if (rc == LMDB_NOT_FOUND)
         e = PST_NOT_FOUND;
     return lmdb_read_end(handle, rc == LMDB_NOT_FOUND ? 0 : rc, e);

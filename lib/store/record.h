@@ -12,7 +12,7 @@
  *   since    version, since, newest
  *   session  version, created, seen, expires, three texts (each after two bytes
  *            of length)
- *   spill    version, expires, blob
+ *   spill    version, expires, blob (the tokens of a session likewise)
  *   counter  version, instant (microseconds)
  */
 #ifndef POSTERN_STORE_RECORD_H

@@ -38,6 +38,9 @@
     "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
     "'EX',math.max(1,ends-now)) end "
 
+/* What the key of a session's tokens has after that of its spilled part. */
+#define REDIS_TOKENS_SUFFIX "t"
+
 /* revoke(revoked, spill, record, seconds). A record that is kept longer already
  * stays. */
 #define SCRIPT_REVOKE_FUNCTION                       \
@@ -45,7 +48,7 @@
     "local stay=redis.call('TTL',k) "                \
     "if stay~=-1 and stay<tonumber(seconds) then "   \
     "redis.call('SET',k,record,'EX',seconds) end "   \
-    "redis.call('DEL',spill) end "
+    "redis.call('DEL',spill,spill..'" REDIS_TOKENS_SUFFIX "') end "
 
 /* KEYS revoked spill [sessions]; ARGV record seconds sid. */
 #define SCRIPT_REVOKE_SESSION                                 \
@@ -75,7 +78,7 @@
     "for i=1,#live-max+1 do local f,e=live[i][2],live[i][3] "                 \
     "if ARGV[7]=='1' then "                                                   \
     "redis.call('SET',ARGV[8]..f,rec(e),'EX',e-now+skew) "                    \
-    "redis.call('DEL',ARGV[9]..f) end "                                       \
+    "redis.call('DEL',ARGV[9]..f,ARGV[9]..f..'" REDIS_TOKENS_SUFFIX "') end " \
     "redis.call('HDEL',KEYS[1],f) end "                                       \
     "redis.call('HSET',KEYS[1],sid,ARGV[2]) "                                 \
     "redis.call('EXPIRE',KEYS[1],math.max(1,last-now)) "                      \

@@ -251,11 +251,25 @@ redis_emit_spill(uint8_t *out, struct pst_bytes blob, int64_t expires)
     memcpy(out + RECORD_SPILL_HEAD_LEN, blob.ptr, blob.len);
 }
 
+/* The key of a session's tokens is that of its spilled part and one letter:
+ * SCRIPT_REVOKE_FUNCTION deletes both. */
+static struct redis_key
+redis_spill_key(struct redis_handle *handle, const struct store_spill *spill)
+{
+    struct redis_key key = redis_key_make(handle, "spill", spill->sid);
+
+    if (!spill->is_tokens)
+        return key;
+    PST_REQUIRE(key.len < sizeof(key.text));
+    key.text[key.len++] = REDIS_TOKENS_SUFFIX[0];
+    return key;
+}
+
 static enum pst_err
 redis_put_spill(struct redis_handle *handle, const struct store_spill *spill,
                 struct pst_bytes record)
 {
-    struct redis_key key = redis_key_make(handle, "spill", spill->sid);
+    struct redis_key key = redis_spill_key(handle, spill);
     struct redis_batch batch = {.count = 0};
     struct redis_command command;
     int64_t done;
@@ -301,12 +315,11 @@ redis_store_spill_put(struct store *base, const struct store_spill *spill)
 }
 
 static enum pst_err
-redis_store_spill_get(struct store *base, const struct store_id *sid,
-                      int64_t now, struct pst_arena *arena,
-                      struct pst_bytes *blob)
+redis_store_spill_get(struct store *base, const struct store_spill *spill,
+                      struct pst_arena *arena, struct pst_bytes *blob)
 {
     struct redis_handle *handle = redis_handle_from_base(base);
-    struct redis_key key = redis_key_make(handle, "spill", sid);
+    struct redis_key key = redis_spill_key(handle, spill);
     struct redis_batch batch = {.is_read_only = true};
     struct pst_bytes record;
     enum pst_err e;
@@ -317,7 +330,7 @@ redis_store_spill_get(struct store *base, const struct store_id *sid,
         return e;
     e = redis_reply_bytes(handle, batch.replies[0], &record);
     if (e == PST_OK)
-        e = record_copy_spill(record, now, arena, blob);
+        e = record_copy_spill(record, spill->now, arena, blob);
     redis_batch_free(&batch);
     return e;
 }

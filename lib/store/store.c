@@ -251,7 +251,8 @@ enum pst_err
 store_spill_put(struct store *store, const struct store_id *sid,
                 struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {sid, blob, expires, now, false};
+    const struct store_spill spill = {
+        .sid = sid, .blob = blob, .expires = expires, .now = now};
 
     return store_put_spill(store, &spill);
 }
@@ -260,7 +261,11 @@ enum pst_err
 store_spill_replace(struct store *store, const struct store_id *sid,
                     struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {sid, blob, expires, now, true};
+    const struct store_spill spill = {.sid = sid,
+                                      .blob = blob,
+                                      .expires = expires,
+                                      .now = now,
+                                      .only_replace = true};
 
     return store_put_spill(store, &spill);
 }
@@ -269,7 +274,46 @@ enum pst_err
 store_spill_get(struct store *store, const struct store_id *sid, int64_t now,
                 struct pst_arena *arena, struct pst_bytes *blob)
 {
-    return store->backend->spill_get(store, sid, now, arena, blob);
+    const struct store_spill spill = {.sid = sid, .now = now};
+
+    return store->backend->spill_get(store, &spill, arena, blob);
+}
+
+enum pst_err
+store_tokens_put(struct store *store, const struct store_id *sid,
+                 struct pst_bytes blob, int64_t expires, int64_t now)
+{
+    const struct store_spill spill = {.sid = sid,
+                                      .blob = blob,
+                                      .expires = expires,
+                                      .now = now,
+                                      .is_tokens = true};
+
+    return store_put_spill(store, &spill);
+}
+
+enum pst_err
+store_tokens_replace(struct store *store, const struct store_id *sid,
+                     struct pst_bytes blob, int64_t expires, int64_t now)
+{
+    const struct store_spill spill = {.sid = sid,
+                                      .blob = blob,
+                                      .expires = expires,
+                                      .now = now,
+                                      .only_replace = true,
+                                      .is_tokens = true};
+
+    return store_put_spill(store, &spill);
+}
+
+enum pst_err
+store_tokens_get(struct store *store, const struct store_id *sid, int64_t now,
+                 struct pst_arena *arena, struct pst_bytes *blob)
+{
+    const struct store_spill spill = {
+        .sid = sid, .now = now, .is_tokens = true};
+
+    return store->backend->spill_get(store, &spill, arena, blob);
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * store.h - the store, for what a sealed token cannot hold: which sessions are
- * revoked, which are live, sessions too large for a cookie, and counters of
- * login attempts.
+ * revoked, which are live, sessions too large for a cookie, tokens newer than a
+ * cookie, and counters of login attempts.
  *
  * A handle belongs to one thread. The fibers of its event loop share it: a call
  * may wait (engine/wait.h, engine/blocking.h), and others begin meanwhile. It
@@ -166,7 +166,7 @@ PST_MUST_USE enum pst_err store_check(struct store *store,
 
 /*
  * Revoke a session: it is refused from now on, leaves its user's list, and its
- * spilled part is deleted. All of that or nothing. Idempotent.
+ * spilled part and its tokens are deleted. All of that or nothing. Idempotent.
  *   subject  NULL for a guest, or when it is unknown: then the session stays
  *            in its user's list
  *   expires  the latest exp that any copy of the session may have. The record
@@ -301,6 +301,25 @@ PST_MUST_USE enum pst_err store_spill_get(struct store *store,
                                           const struct store_id *sid,
                                           int64_t now, struct pst_arena *arena,
                                           struct pst_bytes *blob);
+
+/* Tokens: what a session has got since its cookie was sealed, sealed as well.
+ * store_revoke() deletes them with the spilled part. The arguments and results
+ * are those of store_spill_…(); only sessions of users have tokens. */
+
+PST_MUST_USE enum pst_err store_tokens_put(struct store *store,
+                                           const struct store_id *sid,
+                                           struct pst_bytes blob,
+                                           int64_t expires, int64_t now);
+
+PST_MUST_USE enum pst_err store_tokens_replace(struct store *store,
+                                               const struct store_id *sid,
+                                               struct pst_bytes blob,
+                                               int64_t expires, int64_t now);
+
+PST_MUST_USE enum pst_err store_tokens_get(struct store *store,
+                                           const struct store_id *sid,
+                                           int64_t now, struct pst_arena *arena,
+                                           struct pst_bytes *blob);
 
 /* Counters: the generic cell rate algorithm (GCRA), a bucket that empties at a
  * constant rate. */

@@ -20,13 +20,14 @@ struct store_revocation {
     int64_t now;
 };
 
-/* A sealed session. */
+/* A sealed session, or the sealed tokens of one. */
 struct store_spill {
     const struct store_id *sid;
-    struct pst_bytes blob;
-    int64_t expires;
+    struct pst_bytes blob; /* not for spill_get */
+    int64_t expires;       /* likewise */
     int64_t now;
-    bool only_replace; /* store_spill_replace() */
+    bool only_replace; /* store_spill_replace(), store_tokens_replace() */
+    bool is_tokens;    /* store_tokens_…() */
 };
 
 struct store_lock; /* store/store_lock.h */
@@ -61,9 +62,9 @@ struct store_operations {
                                  const struct store_walk *walk);
     enum pst_err (*spill_put)(struct store *store,
                               const struct store_spill *spill);
-    enum pst_err (*spill_get)(struct store *store, const struct store_id *sid,
-                              int64_t now, struct pst_arena *arena,
-                              struct pst_bytes *blob);
+    enum pst_err (*spill_get)(struct store *store,
+                              const struct store_spill *spill,
+                              struct pst_arena *arena, struct pst_bytes *blob);
     enum pst_err (*acquire)(struct store *store,
                             const struct store_counters *counters,
                             int64_t *retry_after);

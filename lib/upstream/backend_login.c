@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_login.c - read from the backend's response whether a login succeeded,
- * and for whom.
+ * backend_login.c - read from the backend's response whether a login or the
+ * refresh of a token succeeded, and for whom.
  */
 #include "upstream/backend_login.h"
 
@@ -49,15 +49,15 @@ set_unreadable_result(struct backend_outcome *out, int status)
 }
 
 static void
-set_mismatch_result(struct backend_outcome *out)
+set_mismatch_result(struct backend_outcome *out, const char *purpose)
 {
     struct pst_str message = graphql_loggable_message(out->root);
 
     out->result = BACKEND_SCHEMA_MISMATCH;
     (void)snprintf(out->reason, sizeof(out->reason),
-                   "the login document does not fit the backend's schema: "
+                   "the %s document does not fit the backend's schema: "
                    "%.*s",
-                   (int)message.len, message.ptr ? message.ptr : "");
+                   purpose, (int)message.len, message.ptr ? message.ptr : "");
 }
 
 /* Where the token comes in JSON: it must be there, and fit into a header. */
@@ -83,41 +83,74 @@ check_login_secret(const struct config *config, struct backend_outcome *out,
                          "control characters");
 }
 
+/* The root field of the answer is missing, or no object. */
 static void
-classify_login(struct backend_outcome *out, int status,
+set_field_result(struct backend_outcome *out, const char *purpose,
+                 bool is_missing)
+{
+    out->result = BACKEND_INVALID;
+    if (is_missing)
+        (void)snprintf(out->reason, sizeof(out->reason),
+                       "expected the %s field in data, but it is missing",
+                       purpose);
+    else
+        (void)snprintf(out->reason, sizeof(out->reason),
+                       "expected an object in the %s field, but got another "
+                       "value",
+                       purpose);
+}
+
+/* The refresh token. It is never required: a backend that does not rotate them
+ * gives one once. */
+static void
+read_refresh_token(const struct config *config, struct backend_outcome *out,
+                   const struct pst_json *value)
+{
+    struct pst_str pointer = config->backend.refresh_token;
+    struct pst_str token;
+
+    if (pst_str_is_absent(pointer) || out->result != BACKEND_GRANTED)
+        return;
+    token = pst_json_string(pst_json_at(value, pointer));
+    if (token.len > 0)
+        out->refresh = token;
+}
+
+/* purpose: "login" or "refresh", for messages */
+static void
+classify_login(struct backend_outcome *out, const char *purpose, int status,
                const struct pst_json *value)
 {
     enum pst_json_kind kind = pst_json_kind(value);
 
     if (graphql_is_schema_mismatch(out->root))
-        set_mismatch_result(out);
+        set_mismatch_result(out, purpose);
     else if (status >= 500)
         set_login_result(out, BACKEND_INVALID,
                          "the backend answered with a 5xx status");
     else if (graphql_has_errors(out->root) || status >= 400)
         set_login_result(out, BACKEND_REFUSED, NULL);
     else if (kind == PST_JSON_ABSENT)
-        set_login_result(out, BACKEND_INVALID,
-                         "expected the login field in data, but it is missing");
+        set_field_result(out, purpose, true);
     else if (kind == PST_JSON_NULL || pst_json_get(value, PST_STR("errorCode")))
         set_login_result(out, BACKEND_REFUSED, NULL);
     else if (kind != PST_JSON_OBJECT)
-        set_login_result(
-            out, BACKEND_INVALID,
-            "expected an object in the login field, but got another value");
+        set_field_result(out, purpose, false);
     else
         set_login_result(out, BACKEND_GRANTED, NULL);
 }
 
 /* The user of a granted login; with a who document, which is asked for the
- * user, only when the token ends. */
+ * user, only when the token ends. A refresh document need not select the
+ * subject. */
 static enum pst_err
 read_granted_identity(const struct backend_identity_source *source,
                       struct backend_outcome *out)
 {
     const char *reason;
     enum pst_err e =
-        source->backend->who.field
+        source->backend->who.field ||
+                !document_find_field(source->field, source->backend->subject)
             ? backend_read_token_end(source, &out->identity, &reason)
             : backend_read_identity(source, &out->identity, &reason);
 
@@ -152,8 +185,11 @@ backend_parse_login(struct pst_arena *arena, const struct config *config,
                                 pst_graphql_response_key(login->field));
     outcome.code =
         graphql_error_code(pst_json_at(outcome.root, PST_STR("/errors/0")));
-    classify_login(&outcome, response->status, source.value);
+    classify_login(&outcome,
+                   login == &config->backend.refresh ? "refresh" : "login",
+                   response->status, source.value);
     check_login_secret(config, &outcome, source.value);
+    read_refresh_token(config, &outcome, source.value);
     if (outcome.result == BACKEND_GRANTED) {
         e = read_granted_identity(&source, &outcome);
         if (e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend_login.h - read from the backend's response whether a login
- * succeeded, and for whom.
+ * backend_login.h - read from the backend's response whether a login or the
+ * refresh of a token succeeded, and for whom.
  */
 #ifndef POSTERN_UPSTREAM_BACKEND_LOGIN_H
 #define POSTERN_UPSTREAM_BACKEND_LOGIN_H
@@ -22,16 +22,21 @@ struct backend_outcome {
     enum backend_result result;
     const struct pst_json *root; /* the response; NULL: not a JSON object */
     struct pst_str secret;       /* the token, where it comes in JSON */
+    struct pst_str refresh;      /* BACKEND_GRANTED: the refresh token; absent:
+                                    none */
     struct pst_str code;         /* of the first error, for the log */
-    struct backend_identity identity; /* BACKEND_GRANTED; with a who document
-                                         only its end, else UNKNOWN */
+    struct backend_identity identity; /* BACKEND_GRANTED; with a who document,
+                                         or where the document does not select
+                                         the subject, only its end; else
+                                         UNKNOWN */
     char reason[200]; /* INVALID, SCHEMA_MISMATCH: what was expected and what
                          came, for the log; else "" */
 };
 
 /*
- * Read the response to one of our login documents.
- *   out  set on PST_OK; its slices live as long as arena
+ * Read the response to one of our login documents, or to the refresh document.
+ *   login  &config->backend.refresh: the latter
+ *   out    set on PST_OK; its slices live as long as arena
  * Returns PST_OK (look at out->result) or PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err

@@ -36,6 +36,14 @@ backend_emit_login_variables(struct pst_buf *buf,
 }
 
 void
+backend_emit_refresh_variables(struct pst_buf *buf, struct pst_str token)
+{
+    pst_buf_add_string(buf, "{\"" REFRESH_VARIABLE "\":");
+    pst_buf_add(buf, token);
+    pst_buf_add_char(buf, '}');
+}
+
+void
 backend_emit_request(struct pst_buf *buf, struct pst_str document,
                      struct pst_str variables)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * backend_request.h - write the GraphQL requests that we make ourselves: the
- * login, and the queries of our own documents.
+ * login, the refresh of a token, and the queries of our own documents.
  */
 #ifndef POSTERN_UPSTREAM_BACKEND_REQUEST_H
 #define POSTERN_UPSTREAM_BACKEND_REQUEST_H
@@ -21,6 +21,10 @@ struct login_credentials {
 void backend_emit_login_variables(struct pst_buf *buf,
                                   const struct login_document *login,
                                   const struct login_credentials *credentials);
+
+/* Write the variables of the refresh document, {"refreshToken":…}.
+ *   token  JSON */
+void backend_emit_refresh_variables(struct pst_buf *buf, struct pst_str token);
 
 /*
  * Write {"query":document,"variables":variables}.

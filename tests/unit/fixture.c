@@ -80,6 +80,7 @@ http_client_run(struct http_client *upstream, struct pst_arena *arena,
         current->used[current->exchanges] = upstream;
         current->body_lengths[current->exchanges] = exchange->body_length;
         current->repeatable[current->exchanges] = exchange->is_repeatable;
+        current->clients[current->exchanges] = exchange->client;
     }
     if (exchange->connected) {
         e = exchange->connected(exchange->context);
@@ -250,9 +251,23 @@ fixture_fini(struct fixture *f)
         unlink(f->log_path);
     }
     pst_arena_free(&f->arena);
+    pst_arena_free(&f->documents);
     document_lookup_free(&f->ctx.documents);
     config_free(&f->config);
     current = NULL;
+}
+
+void
+fixture_set_refresh(struct fixture *f, const char *document)
+{
+    struct config_error error = {""};
+
+    if (!f->documents)
+        PST_REQUIRE(pst_arena_new(&f->documents, PST_ARENA_SIZE) == PST_OK);
+    PST_REQUIRE(refresh_document_parse(f->documents, pst_str_from(document),
+                                       &f->config->backend.refresh,
+                                       &error) == PST_OK);
+    f->config->backend.refresh_token = PST_STR("/refreshToken");
 }
 
 void

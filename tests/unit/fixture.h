@@ -25,6 +25,7 @@ struct fixture {
     struct context ctx;
     struct config *config;
     struct pst_arena *arena;
+    struct pst_arena *documents; /* of fixture_set_refresh(); or NULL */
     struct request req;
     struct response res;
     struct fixture_answer answer;   /* to the first exchange */
@@ -42,6 +43,7 @@ struct fixture {
         *used[4];            /* the client of each of the first ones */
     int64_t body_lengths[4]; /* the body length of each of them */
     bool repeatable[4];      /* whether each is_repeatable */
+    int clients[4];          /* whose going away ends each of them */
     size_t draws;            /* how often random bytes were taken */
 
     char log_path[40]; /* "": no log */
@@ -60,6 +62,10 @@ struct fixture {
  */
 void fixture_init(struct fixture *f, const char *const *settings);
 void fixture_fini(struct fixture *f);
+
+/* Refresh tokens with this document and with /refreshToken, as if the store
+ * that this needs were configured. */
+void fixture_set_refresh(struct fixture *f, const char *document);
 
 /*
  * Begin a request. The request before it ends, and its arena is reset.

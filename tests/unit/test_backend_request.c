@@ -64,6 +64,9 @@ test_request(void **state)
     backend_emit_request(&buf, PST_STR("{a}"), PST_STR("{\"b\":1}"));
     expect_text("with variables", pst_buf_str(&buf),
                 "{\"query\":\"{a}\",\"variables\":{\"b\":1}}");
+    pst_buf_init_arena(&buf, arena, 8192);
+    backend_emit_refresh_variables(&buf, PST_STR("\"r\\\"1\""));
+    expect_text("refresh", pst_buf_str(&buf), "{\"refreshToken\":\"r\\\"1\"}");
 }
 
 int

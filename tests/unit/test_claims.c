@@ -92,6 +92,52 @@ test_emit(void **state)
                 "\"upstream\":{\"s\":\"x\",\"s.sig\":\"y\"}}")));
 }
 
+static void
+test_refresh(void **state)
+{
+    struct pst_session session = started(NAMED);
+    struct pst_session out;
+    struct pst_session other;
+    static char large[PST_UPSTREAM_MAX];
+    struct pst_buf buf;
+    struct pst_str text;
+
+    (void)state;
+    session.refresh = PST_STR("\"r-1\"");
+    session.token_begun = T0;
+    session.token_end = T0 + 60;
+    text = emit(&session);
+    assert_true(pst_str_ends(
+        text, PST_STR(",\"upstream\":\"fnEE\",\"refresh\":{\"token\":"
+                      "\"r-1\",\"begun\":1700000000,\"end\":1700000060}}")));
+    assert_int_equal(pst_claims_parse(arena, text, &out), PST_OK);
+    assert_same("refresh", &out, &session);
+    assert_true(pst_str_equal(out.refresh, session.refresh));
+    assert_true(out.token_begun == T0 && out.token_end == T0 + 60);
+    assert_int_equal(pst_session_verify_claims(arena, text, &session), PST_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        other = session;
+        if (i == 0)
+            other.refresh = PST_STR("\"r-2\"");
+        other.token_begun += i == 1;
+        other.token_end += i == 2;
+        assert_int_equal(pst_session_verify_claims(arena, text, &other),
+                         PST_FORGED);
+    }
+    /* Both tokens together have one limit. */
+    memset(large, 'x', sizeof(large));
+    large[0] = '"';
+    large[sizeof(large) - 7] = '"';
+    session.refresh = (struct pst_str){large, sizeof(large) - 6};
+    assert_int_equal(session.upstream.len, 6);
+    (void)emit(&session);
+    session.upstream = T("\"fnEE5\"");
+    pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
+    pst_claims_emit(&buf, &session);
+    assert_int_equal(pst_buf_finish(&buf, &text), PST_TOO_LARGE);
+    pst_arena_reset(arena);
+}
+
 /* A session of an unknown user, and a guest's without credentials. */
 static void
 test_unknown_and_nobody(void **state)
@@ -255,6 +301,7 @@ static const struct {
     {"who", "{}"},
     {"upstream", "\"t\""}, /* the rest is optional */
     {"asked", "1700000000"},
+    {"refresh", "{\"token\":\"r\",\"begun\":1,\"end\":2}"},
 };
 
 #define NEEDED 9 /* how many claims are required */
@@ -354,6 +401,8 @@ test_each_member_typed(void **state)
         {"{\"a\":null}", "who,"},
         {"{\"a\":\"b\",\"c\":{}}", "who,"},
         {"{\"a\":1,\"a\":2}", ""},
+        {"{\"token\":\"s\",\"begun\":5,\"end\":9}", "who,refresh,"},
+        {"{\"token\":\"s\",\"begun\":5,\"end\":9,\"end\":9}", ""},
         {SID, "sid,sub,name,upstream,"},
     };
 
@@ -522,6 +571,9 @@ test_verify(void **state)
         {T("{},\"upstream\":[\"AAAA\"]"), {NULL, 0}, PST_FORGED},
         {T("{},\"known\":\"unknown\""), {NULL, 0}, PST_FORGED},
         {T("{}"), T("\"tok\",\"asked\":1"), PST_FORGED},
+        {T("{},\"refresh\":{\"token\":\"r\",\"begun\":1,\"end\":2}"),
+         {NULL, 0},
+         PST_FORGED},
         {T("{} "), {NULL, 0}, PST_FORGED},
         {T("{"), {NULL, 0}, PST_FORGED},
     };
@@ -584,6 +636,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_emit),
+        cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_unknown_and_nobody),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_limits),

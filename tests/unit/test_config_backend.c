@@ -26,12 +26,13 @@ static const struct config_entry entries[] = {
     {.row.name = "POSTERN_LOGIN_DOCUMENT"},
     {.row.name = "POSTERN_WHO_DOCUMENT"},
     {.row.name = "POSTERN_LOGOUT_DOCUMENT"},
+    {.row.name = "POSTERN_REFRESH_DOCUMENT"},
 };
 
 /* The files of each of these documents. */
 static const char *const document_files[] = {
     "/a.graphql, /b\x1B.graphql /c.graphql", "/a who.graphql",
-    "/a logout.graphql"};
+    "/a logout.graphql", "/a refresh.graphql"};
 
 /* A backend as a table would have read it; NULL: not set. */
 struct setting {
@@ -50,6 +51,8 @@ struct setting {
     const char *secret_names[3];
     const char *allowed[4];
     const char *passwords[2];
+    const char *refresh;
+    const char *refresh_token;
 };
 
 struct reported {
@@ -119,6 +122,8 @@ make(struct made *made, const struct setting *setting)
         .password_fields = made->passwords,
         .password_field_count = fill(made->passwords, setting->passwords, 2),
         .revalidate = setting->revalidate,
+        .refresh_text = pst_str_from(setting->refresh),
+        .refresh_token = pst_str_from(setting->refresh_token),
     };
     if (setting->is_name_given)
         made->states[1].raw_value = backend->name;
@@ -174,6 +179,8 @@ expect_root(const struct pst_graphql_root_field *root, const char *want)
 #define BOTH "$email:String!,$password:String!"
 #define BIND "email:$email,password:$password"
 #define LOGIN(fields) "mutation(" BOTH "){login(" BIND "){" fields "}}"
+#define RENEW(fields) \
+    "mutation($refreshToken:S!){renew(t:$refreshToken){" fields "}}"
 #define ALL "secret ttl email ownerId"
 
 static void
@@ -406,6 +413,61 @@ static const struct refused refused[] = {
      {.place = TOKEN_IN_COOKIE, .subject = "/user/id", .name = "/email"},
      "POSTERN_WHO_DOCUMENT",
      "is not set"},
+    {"a refresh document, no pointer",
+     {FAUNA, .refresh = RENEW("secret ttl")},
+     "POSTERN_REFRESH_TOKEN",
+     "is not set, but POSTERN_REFRESH_DOCUMENT is"},
+    {"a pointer, no refresh document",
+     {FAUNA, .refresh_token = "/again"},
+     "POSTERN_REFRESH_DOCUMENT",
+     "is not set, but POSTERN_REFRESH_TOKEN is"},
+    {"a refresh document that is a query",
+     {FAUNA, .refresh = "{a{b}}", .refresh_token = "/again"},
+     "POSTERN_REFRESH_DOCUMENT",
+     "/a refresh.graphql is a document that is not a mutation"},
+    {"no refresh token in the login",
+     {FAUNA, .refresh = RENEW("secret ttl again"), .refresh_token = "/again"},
+     "POSTERN_REFRESH_TOKEN",
+     "names the field again, which the login document does not select"},
+    {"no refresh token in the refresh",
+     {.logins = {LOGIN("secret ownerId ttl again")},
+      FAUNA,
+      .refresh = RENEW("secret ttl"),
+      .refresh_token = "/again"},
+     "POSTERN_REFRESH_TOKEN",
+     "names the field again, which the refresh document does not select"},
+    {"no token in the refresh",
+     {.logins = {LOGIN("secret ownerId ttl again")},
+      FAUNA,
+      .refresh = RENEW("ttl again"),
+      .refresh_token = "/again"},
+     "POSTERN_UPSTREAM_TOKEN",
+     "names the field secret, which the refresh document does not select"},
+    {"no end in the refresh",
+     {.logins = {LOGIN("secret ownerId ttl again")},
+      FAUNA,
+      .refresh = RENEW("secret again"),
+      .refresh_token = "/again"},
+     "POSTERN_TTL",
+     "names the field ttl, which the refresh document does not select"},
+    {"no end at all",
+     {.logins = {LOGIN("secret ownerId again")},
+      FAUNA,
+      .refresh = RENEW("secret again"),
+      .refresh_token = "/again"},
+     "POSTERN_TTL",
+     "is needed with POSTERN_REFRESH_DOCUMENT"},
+    {"a refresh of cookies",
+     {.logins = {LOGIN("ok ttl again")},
+      .who = "{me{ownerId email}}",
+      .place = TOKEN_IN_COOKIE,
+      .subject = "/ownerId",
+      .name = "/email",
+      .ttl = "/ttl",
+      .refresh = RENEW("ttl again"),
+      .refresh_token = "/again"},
+     "POSTERN_REFRESH_DOCUMENT",
+     "cannot be used with POSTERN_UPSTREAM_TOKEN=cookie"},
     {"revalidation, no who document",
      {FAUNA, .revalidate = 900},
      "POSTERN_REVALIDATE",

@@ -60,6 +60,8 @@ defaults_are_as_designed(void **state)
     assert_false(config->documents_only);
     assert_false(config->documents_send_id);
     assert_int_equal(config->backend.revalidate, 0);
+    assert_null(config->backend.refresh.field);
+    expect_text("refresh token", config->backend.refresh_token, NULL);
     assert_int_equal(config->backend.secret_name_count, 0);
     assert_int_equal(config->backend.secrets_allowed_count, 0);
     assert_int_equal(config->login_floor_ms, 500);
@@ -726,6 +728,18 @@ static const struct refused refused[] = {
      {"POSTERN_REVALIDATE=15m"},
      "POSTERN_REVALIDATE",
      "needs POSTERN_WHO_DOCUMENT"},
+    {"a pointer to a refresh token, and no document",
+     {"POSTERN_REFRESH_TOKEN=email"},
+     "POSTERN_REFRESH_DOCUMENT",
+     "is not set"},
+    {"a pointer that begins with a slash",
+     {"POSTERN_REFRESH_TOKEN=/email"},
+     "POSTERN_REFRESH_TOKEN",
+     "slash"},
+    {"a refresh document that is not there",
+     {"POSTERN_REFRESH_DOCUMENT=/nonexistent/refresh"},
+     "POSTERN_REFRESH_DOCUMENT",
+     "/nonexistent/refresh"},
     {"asking again at once",
      {"POSTERN_REVALIDATE=0"},
      "POSTERN_REVALIDATE",

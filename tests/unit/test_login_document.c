@@ -212,6 +212,65 @@ test_taken(void **state)
 }
 
 static void
+test_refresh(void **state)
+{
+    static const struct refused bad[] = {
+        {"empty", "", "cannot be parsed at line 1, column 1: "},
+        {"a query", "query($refreshToken:S){renew(t:$refreshToken){secret}}",
+         "is not a mutation; a refresh must be one"},
+        {"two root fields",
+         "mutation($refreshToken:S){renew(t:$refreshToken){a} poke{b}}",
+         "just one field, the refresh, at its root"},
+        {"no selection set",
+         "mutation($refreshToken:S){renew(t:$refreshToken)}",
+         "refresh field has no selection set"},
+        {"no variable", "mutation{renew{secret}}", "without $refreshToken"},
+        {"a variable that is not used",
+         "mutation($refreshToken:S){renew{secret}}", "without $refreshToken"},
+        {"used below the root field",
+         "mutation($refreshToken:S){renew{secret(t:$refreshToken)}}",
+         "a refresh must be the root field itself"},
+        {"another variable",
+         "mutation($refreshToken:S,$x:I=1){renew(t:$refreshToken,x:$x){secret}"
+         "}",
+         "declares $x, but it is sent with $refreshToken only"},
+        {"another variable before it",
+         "mutation($x:I=1,$refreshToken:S){renew(t:$refreshToken,x:$x){secret}"
+         "}",
+         "declares $x, but it is sent with $refreshToken only"},
+        {"another name", "mutation($token:S){renew(t:$token){secret}}",
+         "declares $token"},
+    };
+    struct login_document refresh = {.text = PST_STR_NONE};
+    struct config_error reason = {""};
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(bad); i++) {
+        enum pst_err e;
+
+        pst_arena_reset(arena);
+        e = refresh_document_parse(arena, pst_str_from(bad[i].document),
+                                   &refresh, &reason);
+        if (e != PST_BAD_CONFIG || !strstr(reason.message, bad[i].reason) ||
+            refresh.field)
+            fail_msg("%s: %s, %s", bad[i].name, pst_err_code(e),
+                     reason.message);
+    }
+    pst_arena_reset(arena);
+    assert_int_equal(
+        refresh_document_parse(
+            arena,
+            PST_STR("mutation($refreshToken:S!){a:renew(in:[{t:$refreshToken}]"
+                    "){secret}}"),
+            &refresh, &reason),
+        PST_OK);
+    check_text("field", refresh.field->name, "renew");
+    check_text("text", refresh.text,
+               "mutation ($refreshToken:S!) {__typename "
+               "a:renew(in:[{t:$refreshToken}]) {__typename secret}}");
+}
+
+static void
 test_who(void **state)
 {
     static const struct refused bad[] = {
@@ -363,8 +422,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused), cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_who),     cmocka_unit_test(test_check),
-        cmocka_unit_test(test_find),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_refresh), cmocka_unit_test(test_who),
+        cmocka_unit_test(test_check),   cmocka_unit_test(test_find),
+        cmocka_unit_test(test_memory),
     };
     int failed;
 

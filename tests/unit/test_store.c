@@ -531,6 +531,69 @@ test_spill(void **state)
            PST_NOT_FOUND);
 }
 
+/* The tokens of a session are apart from its spilled part, and end with it. */
+static void
+test_tokens(void **state)
+{
+    const struct pst_bytes first = pst_str_bytes(PST_STR("one\0\r\n"));
+    const struct pst_bytes second = pst_str_bytes(PST_STR("second"));
+    struct pst_bytes got = {NULL, 0};
+    struct store_id sid = new_id();
+    struct store_id subject = new_id();
+
+    (void)state;
+    expect("nothing", store_tokens_get(store, &sid, NOW, arena, &got),
+           PST_NOT_FOUND);
+    expect("replace nothing",
+           store_tokens_replace(store, &sid, first, NOW + 60, NOW),
+           PST_NOT_FOUND);
+    expect("spill", store_spill_put(store, &sid, second, NOW + 60, NOW),
+           PST_OK);
+    expect("still nothing",
+           store_tokens_replace(store, &sid, first, NOW + 60, NOW),
+           PST_NOT_FOUND);
+    expect("put", store_tokens_put(store, &sid, first, NOW + 60, NOW), PST_OK);
+    expect_spill("the spilled part", &sid, NOW, second);
+    expect("get", store_tokens_get(store, &sid, NOW + 59, arena, &got), PST_OK);
+    assert_int_equal(got.len, first.len);
+    assert_memory_equal(got.ptr, first.ptr, first.len);
+    expect("over", store_tokens_get(store, &sid, NOW + 60, arena, &got),
+           PST_NOT_FOUND);
+    expect("replace", store_tokens_replace(store, &sid, second, NOW + 90, NOW),
+           PST_OK);
+    expect("get", store_tokens_get(store, &sid, NOW + 89, arena, &got), PST_OK);
+    assert_memory_equal(got.ptr, second.ptr, second.len);
+    expect("end", store_revoke(store, &sid, &subject, NOW + 60, NOW), PST_OK);
+    expect("gone", store_tokens_get(store, &sid, NOW, arena, &got),
+           PST_NOT_FOUND);
+    expect("they stay so",
+           store_tokens_replace(store, &sid, second, NOW + 90, NOW),
+           PST_NOT_FOUND);
+}
+
+/* A session that is revoked because of the cap loses its tokens. */
+static void
+test_tokens_and_cap(void **state)
+{
+    const struct pst_bytes blob = pst_str_bytes(PST_STR("sealed"));
+    struct pst_bytes got = {NULL, 0};
+    struct store_session session = {.sid = new_id(),
+                                    .subject = new_id(),
+                                    .created = NOW,
+                                    .seen = NOW,
+                                    .expires = NOW + 60};
+    struct store_id first = session.sid;
+
+    (void)state;
+    expect("first", stores_add(store, &session, 1, NOW), PST_OK);
+    expect("put", store_tokens_put(store, &first, blob, NOW + 60, NOW), PST_OK);
+    session.sid = new_id();
+    session.created++;
+    expect("second", stores_add(store, &session, 1, NOW + 1), PST_OK);
+    expect("gone", store_tokens_get(store, &first, NOW + 1, arena, &got),
+           PST_NOT_FOUND);
+}
+
 static void
 test_spill_without_memory(void **state)
 {
@@ -1430,6 +1493,8 @@ main(void)
         cmocka_unit_test(test_session_limits),
         cmocka_unit_test(test_walk_all),
         cmocka_unit_test(test_spill),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_tokens_and_cap),
         cmocka_unit_test(test_spill_without_memory),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_replace_after_end_all),
