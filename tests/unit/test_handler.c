@@ -100,6 +100,7 @@ set_up(void **state)
         return -1;
     close(descriptor);
     config.auth_token_header = PST_STR("vendure-auth-token");
+    config.texts = page_texts_shipped;
     ctx.config = &config;
     ctx.random = make_random;
     return 0;

@@ -63,6 +63,19 @@ break_off(struct context *ctx, struct request *req, struct response *res)
 
     (void)ctx;
     (void)req;
+    if (!e)
+        e = response_flush(res);
+    return e ? e : PST_UPSTREAM_BROKEN;
+}
+
+/* The same while nothing has been sent. */
+static enum pst_err
+break_off_early(struct context *ctx, struct request *req, struct response *res)
+{
+    enum pst_err e = response_begin(res);
+
+    (void)ctx;
+    (void)req;
     return e ? e : PST_UPSTREAM_BROKEN;
 }
 
@@ -405,6 +418,14 @@ static const struct {
      EX_IOERR,
      "Status: 200 OK\r\n",
      "\r\n\r\n"},
+    {"an answer cut off before it was sent",
+     {SECRET, UPSTREAM, GET, NULL},
+     NULL,
+     "",
+     break_off_early,
+     EX_OK,
+     "Status: 502 Bad Gateway\r\n",
+     "}]}"},
 };
 
 static void
