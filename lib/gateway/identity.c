@@ -341,21 +341,22 @@ identity_revalidate(struct context *ctx, struct request *req,
 }
 
 /* The session has ended here, whatever the backend says. */
-static void
-log_logout_refused(const struct context *ctx, const struct request *req,
-                   const struct forward_response *response)
+static enum pst_err
+check_logout_response(const struct context *ctx, const struct request *req,
+                      const struct forward_response *response)
 {
     const struct pst_json *root;
-    bool is_json = pst_json_parse(req->arena, response->body, &root) == PST_OK;
+    bool is_json = !response->encoded &&
+                   pst_json_parse(req->arena, response->body, &root) == PST_OK;
 
-    if (response->encoded ||
-        (is_json && !graphql_has_errors(root) && response->status < 400))
-        return;
+    if (is_json && !graphql_has_errors(root) && response->status < 400)
+        return PST_OK;
     LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-logout-refused",
               LOG_C_STRING("request", req->id),
               LOG_NUMBER("status", response->status),
-              LOG_STR("reason", is_json ? graphql_loggable_message(root)
+              LOG_STR("reason", is_json ? graphql_loggable_reason(root)
                                         : PST_STR("the answer is not JSON")));
+    return PST_UPSTREAM_BROKEN;
 }
 
 enum pst_err
@@ -366,16 +367,13 @@ identity_logout(struct context *ctx, struct request *req,
                                         .headers = FORWARD_LOGIN};
     struct forward_response *response =
         pst_arena_alloc(req->arena, sizeof(*response));
-
     enum pst_err e;
 
     if (!response)
         return PST_NO_MEMORY;
     e = send_own_document(ctx, req, ctx->config->backend.logout_text, &how,
                           response);
-    if (!e)
-        log_logout_refused(ctx, req, response);
-    return e;
+    return e ? e : check_logout_response(ctx, req, response);
 }
 
 void

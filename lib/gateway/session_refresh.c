@@ -284,7 +284,7 @@ refresh_locked(struct refreshing *refreshing, bool has_waited)
         e = drop_session(refreshing);
     else if (e)
         e = tolerate_failure(refreshing, e);
-    else if (!e)
+    else
         e = ask_backend(refreshing);
     server_release_signals(&signals);
     return e;

@@ -5,8 +5,8 @@
  *
  * When. A session with a refresh token ends by its own clocks, not with the
  * backend's token. Who is about to send that token first calls
- * session_refresh(): query, authorize where it hands the token out, a login
- * that sends it along, and a logout at the backend. In the last quarter of the
+ * session_refresh(): query, authorize where it hands the token out, and a login
+ * that sends it along. A logout at the backend calls the other two functions. In the last quarter of the
  * token's life, at most a minute, the token is refreshed
  * (session/refresh.h). A token that is still good costs nothing: no read of the
  * store.

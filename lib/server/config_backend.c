@@ -271,7 +271,8 @@ validate_refresh_pointers(struct config_reader *reader,
     if (!is_leaf_in_all_logins(backend, pointer))
         config_report_pointer(reader, "POSTERN_REFRESH_TOKEN", pointer,
                               "login");
-    if (!is_leaf_field(field, pointer))
+    /* The refresh document may lack it: then the token stays the same. */
+    if (document_find_field(field, pointer) && !is_leaf_field(field, pointer))
         config_report_pointer(reader, "POSTERN_REFRESH_TOKEN", pointer,
                               "refresh");
     if (backend->token_location == TOKEN_IN_JSON &&

@@ -50,12 +50,14 @@ add_secret_names(const struct config_backend *backend,
                  const struct login_document *document, struct pst_str *secrets,
                  size_t count)
 {
+    const struct pst_graphql_selection *refresh_token =
+        document_find_field(document->field, backend->refresh_token);
+
     if (backend->token_location == TOKEN_IN_JSON)
         secrets[count++] =
             document_find_field(document->field, backend->token)->name;
-    if (!pst_str_is_absent(backend->refresh_token))
-        secrets[count++] =
-            document_find_field(document->field, backend->refresh_token)->name;
+    if (refresh_token) /* a refresh document may lack it */
+        secrets[count++] = refresh_token->name;
     return count;
 }
 

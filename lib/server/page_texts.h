@@ -22,8 +22,8 @@
     (PAGE_LANGUAGES_MAX *     \
      (PAGE_TEXTS_FILE_MAX + sizeof(struct page_language) + 1024))
 
-/* X(code, name). A file has the name in front of the text; the name in etc/
- * texts/ is made of the code (lib/server/page_texts.awk). */
+/* X(code, name). A file has the name in front of the text;
+ * lib/server/page_texts.awk makes the code from it. */
 #define PAGE_TEXTS(X)                                     \
     X(DIRECTION, "direction")                             \
     X(LOGIN_TITLE, "login-title")                         \

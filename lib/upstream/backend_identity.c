@@ -263,7 +263,7 @@ set_unknown_reason(struct pst_arena *arena, int status,
         pst_buf_add_string(&buf, graphql_is_schema_mismatch(root)
                                      ? "it does not fit the backend's schema: "
                                      : "the backend answered with an error: ");
-        pst_buf_add(&buf, graphql_loggable_message(root));
+        pst_buf_add(&buf, graphql_loggable_reason(root));
     } else {
         pst_buf_add_string(&buf, "the backend's answer has no user; its status "
                                  "is ");

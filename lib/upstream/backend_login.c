@@ -51,7 +51,7 @@ set_unreadable_result(struct backend_outcome *out, int status)
 static void
 set_mismatch_result(struct backend_outcome *out, const char *purpose)
 {
-    struct pst_str message = graphql_loggable_message(out->root);
+    struct pst_str message = graphql_loggable_reason(out->root);
 
     out->result = BACKEND_SCHEMA_MISMATCH;
     (void)snprintf(out->reason, sizeof(out->reason),

@@ -32,20 +32,6 @@ get_error_message(const struct pst_json *error)
     return pst_json_string(pst_json_get(error, PST_STR("message")));
 }
 
-struct pst_str
-graphql_loggable_message(const struct pst_json *root)
-{
-    const struct pst_str value = PST_STR("value");
-    struct pst_str message =
-        get_error_message(pst_json_at(root, PST_STR("/errors/0")));
-    size_t len = 0;
-
-    while (len < message.len && len < MESSAGE_MAX &&
-           !pst_str_starts_nocase(pst_str_skip(message, len), value))
-        len++;
-    return pst_str_first(message, len);
-}
-
 /*
  * Is the error about the value of a variable, such as an e-mail address that
  * the schema's own type refuses? That is a refused login and not a document
@@ -195,4 +181,22 @@ graphql_is_schema_mismatch(const struct pst_json *root)
     /* Some servers write "data":null where nothing ran (gqlgen, Sangria). */
     kind = pst_json_kind(pst_json_get(root, PST_STR("data")));
     return count > 0 && (kind == PST_JSON_ABSENT || kind == PST_JSON_NULL);
+}
+
+struct pst_str
+graphql_loggable_reason(const struct pst_json *root)
+{
+    const struct pst_json *first = pst_json_at(root, PST_STR("/errors/0"));
+    struct pst_str text = get_error_message(first);
+    size_t len = 0;
+
+    if (!graphql_is_schema_mismatch(root)) {
+        text = graphql_error_code(first);
+        return text.len > 0 ? pst_str_first(text, MESSAGE_MAX)
+                            : PST_STR("no extensions.code");
+    }
+    while (len < text.len && len < MESSAGE_MAX &&
+           !pst_str_starts_nocase(pst_str_skip(text, len), PST_STR("value")))
+        len++;
+    return pst_str_first(text, len);
 }

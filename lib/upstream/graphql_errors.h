@@ -15,11 +15,13 @@ bool graphql_has_errors(const struct pst_json *root);
 struct pst_str graphql_error_code(const struct pst_json *error);
 
 /*
- * The part of the first error's message that may be logged: its beginning, up
- * to the word "value". After that word backends repeat the value of a variable,
- * such as a password, each in its own way. Absent where there is no message.
+ * What may be logged of the errors. Of validation: the beginning of the first
+ * message, up to the word "value", after which backends repeat the value of a
+ * variable, such as a password, each in its own way. Of other errors: only
+ * extensions.code, because their messages may repeat the token of the request;
+ * or a text that says that there is none.
  */
-struct pst_str graphql_loggable_message(const struct pst_json *root);
+struct pst_str graphql_loggable_reason(const struct pst_json *root);
 
 /*
  * Did validation refuse the document, so that nothing of it ran? Then no

@@ -210,7 +210,9 @@ test_who_reason(void **state)
         {200, ME("{\"id\":null}"),
          "expected the user's id at POSTERN_SUBJECT, and got null"},
         {200, "{\"errors\":[" DENIED("X") "]}",
-         "the backend answered with an error: no"},
+         "the backend answered with an error: X"},
+        {401, "{\"errors\":[{\"message\":\"bad token TOKEN\"}]}",
+         "the backend answered with an error: no extensions.code"},
         {400,
          "{\"errors\":[{\"message\":\"Cannot query field 'me' on type "
          "'Query'.\",\"locations\":[]}]}",

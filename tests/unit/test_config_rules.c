@@ -77,6 +77,32 @@ test_secrets(void **state)
     unlink_file(refresh);
 }
 
+/* Some backends give no new refresh token, so that the old one stays. */
+static void
+test_refresh_without_a_new_token(void **state)
+{
+    char login[120];
+    char refresh[120];
+    const char *environment[] = {
+        SECRET, UPSTREAM, login, refresh, "POSTERN_REFRESH_TOKEN=refreshToken",
+        NULL};
+    static struct config_errors errors; /* large */
+    struct config *config = NULL;
+
+    (void)state;
+    write_file(login, sizeof(login), "POSTERN_LOGIN_DOCUMENT",
+               "mutation(" BOTH "){login(" BIND
+               "){secret ttl ownerId refreshToken}}");
+    write_file(refresh, sizeof(refresh), "POSTERN_REFRESH_DOCUMENT",
+               "mutation($refreshToken:ID!){renew(t:$refreshToken){"
+               "secret ttl}}");
+    assert_int_equal(load_config(&config, environment, &errors), PST_OK);
+    assert_int_equal(config->backend.rules.secret_count, 3);
+    config_free(&config);
+    unlink_file(login);
+    unlink_file(refresh);
+}
+
 /* The variables are read, and the store is asked for. */
 static void
 test_store_is_needed(void **state)
@@ -142,6 +168,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_refresh_without_a_new_token),
         cmocka_unit_test(test_store_is_needed),
         cmocka_unit_test(test_root_fields),
     };
