@@ -243,26 +243,38 @@ fcgi_connection_write(struct fcgi_connection *connection, char *bytes,
     return error;
 }
 
+/* Let the web server read, and pass on, what was written so far. */
+static void
+connection_wait_for_reader(const struct fcgi_connection *connection)
+{
+    const struct wait_limit limit = {.deadline = clock_ms() + CUT_DELAY_MS,
+                                     .client = connection->descriptor};
+
+    (void)!wait_until(&limit);
+}
+
 /*
  * The end of the connection is not enough: nginx without buffering takes it for
  * the end of the answer, and so ends a chunked one in order. To nginx a record
- * of a type that does not exist is an error; the others skip it. lighttpd takes
- * the part for the whole if it reads the last bytes and the end of the
- * connection together, hence the delay.
+ * of a type that does not exist is an error; the others skip it. What nginx
+ * reads together with this record does not reach the client, and a client that
+ * gets nothing on a kept connection sends its request again: hence the first
+ * delay. lighttpd takes the part for the whole if it reads the last bytes and
+ * the end of the connection together: hence the second.
  */
 void
 fcgi_connection_cut(struct fcgi_connection *connection, unsigned id)
 {
-    const struct wait_limit limit = {.deadline = clock_ms() + CUT_DELAY_MS,
-                                     .client = connection->descriptor};
     char record[FCGI_HEADER_LEN];
     struct pst_buf buf;
 
     pst_buf_init(&buf, record, sizeof(record));
     fcgi_answer_invalid(&buf, id);
-    if (connection->has_written && !connection->is_broken)
+    if (connection->has_written && !connection->is_broken) {
+        connection_wait_for_reader(connection);
         (void)!fcgi_connection_write(connection, record, buf.len);
-    (void)!wait_until(&limit);
+    }
+    connection_wait_for_reader(connection);
     shutdown(connection->descriptor, SHUT_RDWR);
     fcgi_connection_close(connection, false);
 }

@@ -39,7 +39,8 @@ PARTIAL = 18  # curl: it got a part of the response
 
 
 @pytest.fixture(name="cut_site", scope="module", params=[
-    servers.Lighttpd, servers.ApacheProxy, servers.ApacheFcgid, servers.Nginx],
+    servers.Lighttpd, servers.LighttpdCgi, servers.ApacheProxy,
+    servers.ApacheFcgid, servers.ApacheCgid, servers.Nginx],
                 ids=lambda kind: kind.name)
 def cut_site_fixture(request, backend):
     site = request.param(backend)
@@ -75,13 +76,16 @@ def test_answer_that_breaks_off_is_502_while_nothing_was_sent(
 @pytest.mark.parametrize("name", SENT)
 def test_client_notices_an_answer_that_breaks_off(cut_site, backend, name):
     """Design 2.8. nginx took the end of the program's connection for the end of
-    the answer: it completed the chunks, or waited for ever for the length. With
-    mod_fcgid, only a Content-Length shows it (doc/deploy.md)."""
-    if cut_site.name == "apache-fcgid" and name != "length":
-        pytest.skip("mod_fcgid completes the chunks")
-    backend.next(**SENT[name], close=True)
-    code, status, _ = ask_by_curl(cut_site)
-    assert (code, status) == (PARTIAL, 200)
+    the answer: it completed the chunks, or waited for ever for the length; and
+    what it reads together with our sign of an error does not reach the client,
+    which may then send the request again. With mod_fcgid and CGI, only a
+    Content-Length shows it (doc/deploy.md)."""
+    is_noticed = name == "length" or cut_site.name in (
+        "lighttpd", "apache-proxy", "nginx")
+    for _ in range(5 if cut_site.name == "nginx" else 1):
+        backend.next(**SENT[name], close=True)
+        code, status, _ = ask_by_curl(cut_site)
+        assert (code, status) == (PARTIAL if is_noticed else 0, 200)
     # The next request is not affected.
     backend.next(body='{"data":{}}')
     assert ask_by_curl(cut_site) == (0, 200, b'{"data":{}}')
