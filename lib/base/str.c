@@ -265,6 +265,18 @@ pst_str_parse_port(struct pst_str text, int64_t *out)
     return PST_OK;
 }
 
+struct pst_str
+pst_str_truncate(struct pst_str text, size_t max)
+{
+    size_t len = max;
+
+    if (text.len <= max)
+        return text;
+    while (len > 0 && max - len < 3 && ((uint8_t)text.ptr[len] & 0xC0) == 0x80)
+        len--;
+    return pst_str_first(text, len);
+}
+
 char
 pst_hex_digit(unsigned value)
 {

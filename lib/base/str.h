@@ -97,6 +97,10 @@ pst_str_first(struct pst_str text, size_t len)
     return (struct pst_str){text.ptr, len < text.len ? len : text.len};
 }
 
+/* The first max bytes at most, without a part of a UTF-8 character at the end
+ * (RFC 3629 section 3: a byte 10xxxxxx continues one). */
+struct pst_str pst_str_truncate(struct pst_str text, size_t max);
+
 /* The index of the first c, or text.len when there is none. */
 static inline size_t
 pst_str_index(struct pst_str text, char c)

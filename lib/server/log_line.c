@@ -141,20 +141,6 @@ log_emit_json_value(struct pst_buf *buf, struct pst_str text, bool is_truncated)
     log_emit_json_escaped(buf, json);
 }
 
-/* The first max bytes of a text at most, without a part of a character. */
-static struct pst_str
-log_truncate_value(struct pst_str text, size_t max)
-{
-    size_t len = max;
-
-    if (text.len <= max)
-        return text;
-    while (len > 0 && max - len < 3 &&
-           ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
-        len--;
-    return pst_str_first(text, len);
-}
-
 static void
 log_emit_name(struct pst_buf *buf, enum log_format format, const char *name)
 {
@@ -170,7 +156,7 @@ static void
 log_emit_field(struct pst_buf *buf, enum log_format format, size_t value_max,
                const struct log_field *field)
 {
-    struct pst_str text = log_truncate_value(field->text, value_max);
+    struct pst_str text = pst_str_truncate(field->text, value_max);
     bool is_truncated = text.len < field->text.len;
 
     log_emit_name(buf, format, field->name);

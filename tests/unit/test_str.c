@@ -291,6 +291,37 @@ static const struct {
 };
 
 static void
+test_truncate(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t max;
+        size_t want;
+    } rows[] = {
+        {"", 0, 0},
+        {"ab", 2, 2},
+        {"ab", 1, 1},
+        {"ab", 0, 0},
+        {"a\xc3\xa9", 3, 3},
+        {"a\xc3\xa9", 2, 1},
+        {"a\xc3\xa9z", 3, 3},
+        {"\xe2\x82\xac", 2, 0},
+        {"\xf0\x9f\x98\x80z", 4, 4},
+        {"z\xf0\x9f\x98\x80", 4, 1},
+        {"\x80\x80\x80\x80\x80\x80", 5, 2}, /* no UTF-8 */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_str got =
+            pst_str_truncate(pst_str_from(rows[i].in), rows[i].max);
+
+        if (got.len != rows[i].want)
+            fail_msg("row %zu: %zu bytes", i, got.len);
+    }
+}
+
+static void
 test_utf8(void **state)
 {
     (void)state;
@@ -390,6 +421,7 @@ main(void)
         cmocka_unit_test(test_word_keeps_nul),
         cmocka_unit_test(test_byte_classes),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_truncate),
         cmocka_unit_test(test_number),
         cmocka_unit_test(test_port),
         cmocka_unit_test(test_digits_and_letters),
