@@ -13,31 +13,6 @@
 #include "gateway/context.h"
 #include "session/session.h"
 
-/* How claims are sealed for the store. */
-struct spilled_seal {
-    const uint8_t *key;   /* PST_KEY_LEN bytes */
-    struct pst_bytes aad; /* what they are bound to */
-};
-
-/*
- * Seal the claims of a session: nonce, sealed claims, tag.
- *   out  set on PST_OK; lives as long as the arena
- * Returns PST_OK, PST_TOO_LARGE (more than PST_SPILL_MAX bytes), PST_NO_RANDOM,
- * PST_NO_MEMORY, PST_INTERNAL.
- */
-PST_MUST_USE enum pst_err spilled_claims_seal(struct context *ctx,
-                                              struct pst_arena *arena,
-                                              const struct spilled_seal *seal,
-                                              const struct pst_session *session,
-                                              struct pst_bytes *out);
-
-/* Open what spilled_claims_seal() made. Returns PST_OK, PST_FORGED,
- * PST_NO_MEMORY, PST_INTERNAL. */
-PST_MUST_USE enum pst_err spilled_claims_open(struct pst_arena *arena,
-                                              const struct spilled_seal *seal,
-                                              struct pst_bytes blob,
-                                              struct pst_session *session);
-
 /*
  * Replace the session from a token by its claims in the store. A session that
  * is not spilled stays unchanged.

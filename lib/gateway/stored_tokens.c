@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#include "crypto/crypto.h"
+#include "gateway/sealed_record.h"
 #include "gateway/session_registry.h"
-#include "gateway/spilled_session.h"
+#include "session/claims.h"
 
 /* What a key is derived from, and what a record is bound to: not those of a
  * spilled session. */
@@ -30,56 +30,22 @@ make_tokens_context(const struct pst_session *session)
 }
 
 static enum pst_err
-derive_tokens_key(const struct context *ctx, const struct pst_kid *kid,
-                  const struct tokens_context *context,
-                  uint8_t key[static PST_KEY_LEN])
-{
-    struct pst_key root;
-    enum pst_err e =
-        pst_keyring_key(ctx->ring, kid, PST_HS256, PST_PURPOSE_STORE, &root);
-
-    if (e)
-        return e;
-    e = pst_crypto_hmac(
-        (struct pst_bytes){root.bytes, PST_KEY_LEN},
-        (struct pst_bytes){context->bytes, sizeof(context->bytes)}, key);
-    pst_crypto_wipe(&root, sizeof(root));
-    return e;
-}
-
-/* A record: the length of the kid, the kid, the sealed claims. */
-static enum pst_err
 make_record(struct context *ctx, struct pst_arena *arena,
             const struct pst_session *session, struct pst_bytes *out)
 {
     const struct tokens_context context = make_tokens_context(session);
-    const struct pst_bytes aad = {context.bytes, sizeof(context.bytes)};
-    const struct pst_kid kid = pst_keyring_kid(ctx->ring, ctx->now);
-    char storage[1 + PST_KID_MAX];
-    uint8_t key[PST_KEY_LEN];
-    struct pst_bytes sealed;
+    struct pst_str claims;
     struct pst_buf buf;
-    uint8_t *record;
-    enum pst_err e = derive_tokens_key(ctx, &kid, &context, key);
+    enum pst_err e;
 
-    if (!e)
-        e = spilled_claims_seal(ctx, arena, &(struct spilled_seal){key, aad},
-                                session, &sealed);
-    pst_crypto_wipe(key, sizeof(key));
+    pst_buf_init_arena(&buf, arena, PST_SPILL_MAX);
+    pst_claims_emit(&buf, session);
+    e = pst_buf_finish(&buf, &claims);
     if (e)
         return e;
-    pst_buf_init(&buf, storage, sizeof(storage));
-    pst_buf_add_char(&buf, '\0');
-    pst_kid_emit(&buf, &kid);
-    PST_REQUIRE(!buf.err);
-    storage[0] = (char)(buf.len - 1);
-    record = pst_arena_alloc(arena, buf.len + sealed.len);
-    if (!record)
-        return PST_NO_MEMORY;
-    memcpy(record, storage, buf.len);
-    memcpy(record + buf.len, sealed.ptr, sealed.len);
-    *out = (struct pst_bytes){record, buf.len + sealed.len};
-    return PST_OK;
+    return sealed_record_make(
+        ctx, arena, (struct pst_bytes){context.bytes, sizeof(context.bytes)},
+        claims, out);
 }
 
 static enum pst_err
@@ -88,26 +54,13 @@ open_record(const struct context *ctx, struct pst_arena *arena,
             struct pst_session *out)
 {
     const struct tokens_context context = make_tokens_context(session);
-    const struct pst_bytes aad = {context.bytes, sizeof(context.bytes)};
-    struct pst_str text = pst_str_from_bytes(record);
-    size_t kid_len = record.len > 0 ? record.ptr[0] : 0;
-    uint8_t key[PST_KEY_LEN];
-    struct pst_bytes sealed;
-    struct pst_kid kid;
-    enum pst_err e;
+    struct pst_str claims;
+    enum pst_err e = sealed_record_open(
+        ctx->ring, arena,
+        (struct pst_bytes){context.bytes, sizeof(context.bytes)}, record,
+        &claims);
 
-    if (record.len < 1 + kid_len)
-        return PST_FORGED;
-    e = pst_kid_parse(pst_str_first(pst_str_skip(text, 1), kid_len), &kid);
-    if (!e)
-        e = derive_tokens_key(ctx, &kid, &context, key);
-    if (e)
-        return e;
-    sealed = pst_str_bytes(pst_str_skip(text, 1 + kid_len));
-    e = spilled_claims_open(arena, &(struct spilled_seal){key, aad}, sealed,
-                            out);
-    pst_crypto_wipe(key, sizeof(key));
-    return e;
+    return e ? e : pst_claims_parse(arena, claims, out);
 }
 
 enum pst_err
