@@ -129,13 +129,14 @@ static const struct command commands[] = {
      "Lists the live sessions of users, one on each line, with tabs between:\n"
      "the hash that names it, when it began, when it was last used (up to a\n"
      "quarter of the idle timeout, or a day, too early), browser and address\n"
-     "at login, and the subject. Sessions of guests are not listed.\n"
+     "at login, the subject, and the user's name: \"-\" without the secret\n"
+     "(COOKIE_SESSION_SECRET_FILE) that sealed it. Guests are not listed.\n"
      "\n"
      "  --subject SUBJECT  only the sessions of this user: the subject that\n"
      "                     /session shows\n"
      "  --json             a JSON array, whose objects have the members id,\n"
-     "                     created, lastSeen, expiresAt, browser, address and\n"
-     "                     subject\n"
+     "                     created, lastSeen, expiresAt, browser, address,\n"
+     "                     subject and name (or null)\n"
      "\n"
      "exit status: 0; 69 the store does not answer.\n"},
     {"revoke", command_revoke, "end a session, or all of a user's",

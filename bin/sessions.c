@@ -3,11 +3,13 @@
  * sessions.c - `postern sessions` and `postern gc`: list the live sessions in
  * the store, and remove what has ended.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/date.h"
 #include "codec/json_emit.h"
 #include "commands.h"
+#include "gateway/listed_name.h"
 #include "print.h"
 #include "store_job.h"
 
@@ -15,7 +17,7 @@
 #define SWEEP_STEP 1000
 
 /* Bytes of a session as JSON: a byte of a text can become six. */
-#define SESSION_JSON_MAX 3072
+#define SESSION_JSON_MAX 4096
 
 /* The options. */
 struct sessions_arguments {
@@ -26,9 +28,29 @@ struct sessions_arguments {
 /* Rows are collected first and printed afterwards: who reads them may be slow,
  * and while the store is read, LMDB cannot reuse its pages. */
 struct session_rows {
-    FILE *out; /* to memory */
+    FILE *out;                      /* to memory */
+    const struct pst_keyring *ring; /* NULL: names stay sealed */
+    struct pst_arena *arena;        /* for one row */
     size_t count;
+    size_t sealed_count; /* names that did not open */
 };
+
+/* The name of a listed session; absent if there is none, or it does not
+ * open. */
+static enum pst_err
+open_session_name(struct session_rows *rows, const struct store_session *listed,
+                  struct pst_str *name)
+{
+    enum pst_err e = PST_FORGED;
+
+    pst_arena_reset(rows->arena);
+    *name = PST_STR_NONE;
+    if (rows->ring || listed->sealed_name.len == 0)
+        e = listed_name_open(rows->ring, rows->arena, listed, name);
+    if (e == PST_FORGED)
+        rows->sealed_count++;
+    return e == PST_FORGED || e == PST_NOT_FOUND ? PST_OK : e;
+}
 
 static void
 print_column(FILE *out, struct pst_str text)
@@ -55,7 +77,7 @@ print_date_column(FILE *out, int64_t when)
 static void
 print_session_headings(FILE *out)
 {
-    fprintf(out, "%-*s\t%-20s\t%-20s\tBROWSER\tADDRESS\tSUBJECT\n",
+    fprintf(out, "%-*s\t%-20s\t%-20s\tBROWSER\tADDRESS\tSUBJECT\tNAME\n",
             STORE_ID_HEX_LEN, "SESSION", "CREATED", "LAST SEEN");
 }
 
@@ -63,7 +85,11 @@ static enum pst_err
 print_session_row(void *context, const struct store_session *listed)
 {
     struct session_rows *rows = context;
+    struct pst_str name;
+    enum pst_err e = open_session_name(rows, listed, &name);
 
+    if (e)
+        return e;
     if (rows->count++ == 0)
         print_session_headings(rows->out);
     for (size_t i = 0; i < PST_HASH_LEN; i++)
@@ -73,6 +99,7 @@ print_session_row(void *context, const struct store_session *listed)
     print_column(rows->out, listed->browser);
     print_column(rows->out, listed->address);
     print_column(rows->out, listed->user);
+    print_column(rows->out, name);
     putc('\n', rows->out);
     return PST_OK;
 }
@@ -94,12 +121,14 @@ print_session_json(void *context, const struct store_session *listed)
                  {"address", listed->address},
                  {"subject", listed->user}};
     struct session_rows *rows = context;
-    char storage[SESSION_JSON_MAX];
+    struct pst_str name;
     struct pst_str json;
     struct pst_buf buf;
-    enum pst_err e;
+    enum pst_err e = open_session_name(rows, listed, &name);
 
-    pst_buf_init(&buf, storage, sizeof(storage));
+    if (e)
+        return e;
+    pst_buf_init_arena(&buf, rows->arena, SESSION_JSON_MAX);
     pst_buf_add_string(&buf,
                        rows->count++ == 0 ? "{\"id\":\"" : ",\n {\"id\":\"");
     pst_buf_add_hex(&buf, (struct pst_bytes){listed->sid.bytes, PST_HASH_LEN});
@@ -117,6 +146,11 @@ print_session_json(void *context, const struct store_session *listed)
         pst_buf_add_string(&buf, "\":");
         pst_json_emit_string(&buf, texts[i].text);
     }
+    pst_buf_add_string(&buf, ",\"name\":");
+    if (pst_str_is_absent(name))
+        pst_buf_add_string(&buf, "null");
+    else
+        pst_json_emit_string(&buf, name);
     pst_buf_add_char(&buf, '}');
     e = pst_buf_finish(&buf, &json);
     if (!e)
@@ -127,28 +161,63 @@ print_session_json(void *context, const struct store_session *listed)
 /* subject: NULL for all of them */
 static enum pst_err
 print_sessions(const struct store_job *job, const struct store_id *subject,
-               bool is_json, size_t *count)
+               bool is_json, struct session_rows *rows)
 {
     char *text = NULL;
     size_t len = 0;
-    struct session_rows rows = {.out = open_memstream(&text, &len)};
     enum pst_err e;
 
-    if (!rows.out)
+    rows->out = open_memstream(&text, &len);
+    if (!rows->out)
         return PST_NO_MEMORY;
     e = store_session_walk(job->ctx.store, subject, job->ctx.now,
                            is_json ? print_session_json : print_session_row,
-                           &rows);
-    if (fclose(rows.out) != 0 && !e)
+                           rows);
+    if (fclose(rows->out) != 0 && !e)
         e = PST_NO_MEMORY;
     if (!e) {
         fputs(is_json ? "[" : "", stdout);
         fwrite(text, 1, len, stdout);
         fputs(is_json ? "]\n" : "", stdout);
-        *count = rows.count;
     }
     free(text);
     return e;
+}
+
+static bool
+is_variable_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value;
+}
+
+/* The secret opens the names. Without it, or if it cannot be read, which is
+ * then printed, everything else is listed all the same. */
+static struct config *
+load_secret_if_given(void)
+{
+    struct config *config = NULL;
+
+    if ((is_variable_set("COOKIE_SESSION_SECRET") ||
+         is_variable_set("COOKIE_SESSION_SECRET_FILE")) &&
+        command_load_config(&config, CONFIG_PART_SECRET) != 0)
+        return NULL;
+    return config;
+}
+
+static void
+report_sessions(const struct session_rows *rows)
+{
+    fflush(stdout);
+    if (rows->sealed_count > 0)
+        fprintf(stderr,
+                "postern: %zu name%s sealed%s: set COOKIE_SESSION_SECRET_FILE "
+                "as for the programs to see names\n",
+                rows->sealed_count, rows->sealed_count == 1 ? " is" : "s are",
+                rows->ring ? " with another secret" : "");
+    fprintf(stderr, "%zu live session%s\n", rows->count,
+            rows->count == 1 ? "" : "s");
 }
 
 static int
@@ -156,20 +225,21 @@ list_sessions(struct store_job *job, const void *context)
 {
     const struct sessions_arguments *arguments = context;
     const bool is_all = pst_str_is_absent(arguments->subject);
+    struct config *secret = load_secret_if_given();
+    struct session_rows rows = {.ring = secret ? secret->ring : NULL,
+                                .arena = job->arena};
     struct store_id subject;
-    size_t count = 0;
     enum pst_err e = PST_OK;
 
     if (!is_all)
         e = store_id_subject(job->ctx.store, arguments->subject, &subject);
     if (!e)
         e = print_sessions(job, is_all ? NULL : &subject, arguments->is_json,
-                           &count);
-    if (e)
-        return store_job_report_error(job, e);
-    fflush(stdout);
-    fprintf(stderr, "%zu live session%s\n", count, count == 1 ? "" : "s");
-    return 0;
+                           &rows);
+    if (!e)
+        report_sessions(&rows);
+    config_free(&secret);
+    return e ? store_job_report_error(job, e) : 0;
 }
 
 int

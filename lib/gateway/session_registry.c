@@ -8,6 +8,7 @@
 #include "codec/date.h"
 #include "codec/json.h"
 #include "gateway/browser_family.h"
+#include "gateway/listed_name.h"
 
 /* The ids of a session in the store. */
 struct session_ids {
@@ -208,6 +209,10 @@ registry_replace(struct context *ctx, const struct request *req,
     if (e)
         return e;
     listed = make_listed_session(req, fresh, &fresh_ids);
+    if (!replacement.is_guest)
+        e = listed_name_seal(ctx, req->arena, fresh, &listed);
+    if (e)
+        return e;
     replacement.session = &listed;
     e = note_store_result(
         ctx, req, store_session_replace(ctx->store, &replacement, &since));

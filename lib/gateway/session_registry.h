@@ -50,8 +50,8 @@ struct registry_replacement {
  *          all sessions of the user were revoked: seal it again, and call again
  * Returns PST_OK; PST_REVOKED (old is revoked; nothing has changed);
  * PST_EXPIRED; PST_TOO_LARGE (the blob); PST_STORE_DOWN; PST_NO_MEMORY;
- * PST_OVERLOADED (all were revoked in the future, by a machine whose clock is
- * ahead: no session can begin yet).
+ * PST_NO_RANDOM; PST_OVERLOADED (all were revoked in the future, by a machine
+ * whose clock is ahead: no session can begin yet).
  */
 PST_MUST_USE enum pst_err
 registry_replace(struct context *ctx, const struct request *req,

@@ -112,6 +112,10 @@ record_emit_session(uint8_t out[static RECORD_SESSION_MAX], size_t *len,
     at += record_set_text(out + at, session->user, PST_NAME_MAX);
     at += record_set_text(out + at, session->browser, STORE_BROWSER_MAX);
     at += record_set_text(out + at, session->address, STORE_ADDRESS_MAX);
+    if (session->sealed_name.len > 0)
+        at +=
+            record_set_text(out + at, pst_str_from_bytes(session->sealed_name),
+                            STORE_SEALED_NAME_MAX);
     *len = at;
 }
 
@@ -135,6 +139,7 @@ bool
 record_parse_session(struct pst_bytes record, struct store_session *session)
 {
     struct store_session parsed = *session;
+    struct pst_str sealed_name = PST_STR_NONE;
     struct pst_bytes rest;
 
     if (!record_has_version(record, RECORD_SESSION_HEAD_LEN))
@@ -146,8 +151,11 @@ record_parse_session(struct pst_bytes record, struct store_session *session)
     rest.len = record.len - RECORD_SESSION_HEAD_LEN;
     if (!record_get_text(&rest, &parsed.user) ||
         !record_get_text(&rest, &parsed.browser) ||
-        !record_get_text(&rest, &parsed.address) || rest.len != 0)
+        !record_get_text(&rest, &parsed.address) ||
+        (rest.len > 0 && !record_get_text(&rest, &sealed_name)) ||
+        rest.len != 0)
         return false;
+    parsed.sealed_name = pst_str_bytes(sealed_name);
     *session = parsed;
     return true;
 }

@@ -11,7 +11,7 @@
  *   revoked  version, expires
  *   since    version, since, newest
  *   session  version, created, seen, expires, three texts (each after two bytes
- *            of length)
+ *            of length), and likewise the sealed name, if there is one
  *   spill    version, expires, blob (the tokens of a session likewise)
  *   counter  version, instant (microseconds)
  */
@@ -34,8 +34,8 @@
 #define RECORD_SPILL_HEAD_LEN (1 + RECORD_TIME_LEN)
 #define RECORD_SESSION_HEAD_LEN (1 + 3 * RECORD_TIME_LEN)
 #define RECORD_SESSION_MAX                                                \
-    (RECORD_SESSION_HEAD_LEN + 3 * 2 + PST_NAME_MAX + STORE_BROWSER_MAX + \
-     STORE_ADDRESS_MAX)
+    (RECORD_SESSION_HEAD_LEN + 4 * 2 + PST_NAME_MAX + STORE_BROWSER_MAX + \
+     STORE_ADDRESS_MAX + STORE_SEALED_NAME_MAX)
 
 enum record_kind {
     RECORD_REVOKED,
@@ -68,8 +68,8 @@ PST_MUST_USE bool record_parse_since(struct pst_bytes record,
 /* The record after store_revoke_all(). */
 struct record_since record_since_revoke(struct record_since old, int64_t now);
 
-/* Write a session. len: set to the bytes written. A caller's bug: a text over
- * its limit. */
+/* Write a session. len: set to the bytes written. A caller's bug: a text or
+ * the sealed name over its limit. */
 void record_emit_session(uint8_t out[static RECORD_SESSION_MAX], size_t *len,
                          const struct store_session *session);
 

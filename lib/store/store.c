@@ -184,7 +184,8 @@ store_session_fits(const struct store_session *session)
 {
     return session->user.len <= PST_NAME_MAX &&
            session->browser.len <= STORE_BROWSER_MAX &&
-           session->address.len <= STORE_ADDRESS_MAX;
+           session->address.len <= STORE_ADDRESS_MAX &&
+           session->sealed_name.len <= STORE_SEALED_NAME_MAX;
 }
 
 enum pst_err

@@ -41,6 +41,9 @@
 #define STORE_BROWSER_MAX 64
 #define STORE_ADDRESS_MAX 64
 
+/* Bytes of the sealed name of a listed session. */
+#define STORE_SEALED_NAME_MAX 192
+
 /* Sessions listed for one user, with or without a cap. The oldest ones leave
  * the list, but stay valid. */
 #define STORE_LISTED_MAX 1000
@@ -69,6 +72,8 @@ struct store_session {
     struct pst_str user;    /* a name for the operator; may be empty */
     struct pst_str browser; /* its family at login; may be empty */
     struct pst_str address; /* at login; may be empty */
+    struct pst_bytes sealed_name; /* of the user; the store cannot open it.
+                                     Empty: none */
 };
 
 /* Called for each session. Any result but PST_OK ends the walk. It must not

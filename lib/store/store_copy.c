@@ -112,6 +112,7 @@ struct replacement_copy {
     char user[PST_NAME_MAX];
     char browser[STORE_BROWSER_MAX];
     char address[STORE_ADDRESS_MAX];
+    char sealed_name[STORE_SEALED_NAME_MAX];
     uint8_t blob[];
 };
 
@@ -143,6 +144,8 @@ store_copy_replacement(const struct store_replacement *replacement)
         copy->session.user = copy_text(copy->user, session->user);
         copy->session.browser = copy_text(copy->browser, session->browser);
         copy->session.address = copy_text(copy->address, session->address);
+        copy->session.sealed_name = pst_str_bytes(copy_text(
+            copy->sealed_name, pst_str_from_bytes(session->sealed_name)));
     }
     if (blob_len > 0)
         memcpy(copy->blob, replacement->blob.ptr, blob_len);

@@ -200,11 +200,15 @@ def test_changing_the_secret(site, user):
 
 
 def test_revoking_sessions(site, user):
-    listed, revoke = of("Revoking sessions", "postern sessions",
-                        "postern revoke --subject")
+    listed, revoke, named = of(
+        "Revoking sessions", "postern sessions", "postern revoke --subject",
+        "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret postern sessions")
     site.start()
     cookie = site.log_in(user)
     assert user.owner in site.run(listed)
+    sealed = site.run(listed, ("^", "unset COOKIE_SESSION_SECRET_FILE; "))
+    assert user.owner in sealed and user.email not in sealed
+    assert user.email in site.run(named)
     site.run(revoke, ("SUBJECT", user.owner))
     assert site.session(cookie) is None
     assert user.owner not in site.run(listed)

@@ -2,9 +2,11 @@
 """The commands `postern sessions`, `revoke`, `unlock`, `gc`, and `check` with
 a store."""
 
-import hashlib
 import base64
+import contextlib
+import hashlib
 import json
+import pathlib
 import re
 import time
 
@@ -12,8 +14,9 @@ import gateway as gateways
 import http_client
 import pytest
 
-HEADINGS = ["SESSION", "CREATED", "LAST SEEN", "BROWSER", "ADDRESS", "SUBJECT"]
-MEMBERS = ["id", "created", "lastSeen", "browser", "address", "subject"]
+HEADINGS = ["SESSION", "CREATED", "LAST SEEN", "BROWSER", "ADDRESS", "SUBJECT",
+            "NAME"]
+MEMBERS = ["id", "created", "lastSeen", "browser", "address", "subject", "name"]
 DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -62,7 +65,7 @@ def test_sessions_lists_all_users_or_one(gateway, backend):
     row, = rows(gateway, "--subject", one.owner)
     assert row[0] == hash_of(gateway, cookie)
     assert re.fullmatch(DATE, row[1]) and re.fullmatch(DATE, row[2])
-    assert row[3:] == ["curl", "127.0.0.1", one.owner]
+    assert row[3:] == ["curl", "127.0.0.1", one.owner, one.email]
     names = [row[0] for row in rows(gateway)]
     assert {row[0], hash_of(gateway, other)} <= set(names)
     assert rows(gateway, "--subject", "nobody") == []
@@ -71,10 +74,9 @@ def test_sessions_lists_all_users_or_one(gateway, backend):
     # The id is that of /session?list=1.
     listed = gateway.get("/session?list=1", cookie=cookie).json
     assert [r["id"] for r in listed["data"]["sessions"]] == [row[0]]
-    # The list has no session id and no name.
+    # The list has no session id.
     everything = run(gateway, "sessions").stdout.decode()
     assert gateway.open_token(cookie)["sid"] not in everything
-    assert one.email not in everything
 
 
 def test_sessions_escapes_control_characters(gateway, backend, user):
@@ -90,6 +92,105 @@ def test_sessions_escapes_control_characters(gateway, backend, user):
     assert r"a\x1b[2J\x09b\x0ac\x5cd" in text
     assert r"d\xc2\x9beé" in text
     assert "\x1b" not in text and "\x9b" not in text
+
+
+SECRET_VARIABLES = ["COOKIE_SESSION_SECRET", "COOKIE_SESSION_SECRET_FILE"]
+
+
+@contextlib.contextmanager
+def secret_variables(gateway, **variables):
+    """Run commands with these variables only of those of the secret."""
+    kept = gateway.environment
+    gateway.environment = {**variables, **{
+        name: value for name, value in kept.items()
+        if name not in SECRET_VARIABLES}}
+    try:
+        yield
+    finally:
+        gateway.environment = kept
+
+
+def log_in_as(gateway, backend, user, owner, name):
+    """The backend answers with this name."""
+    backend.next(headers=[["Content-Type", "application/json"]],
+                 body=json.dumps({"data": {"login": {
+                     "secret": "0123456789-0123456789", "ttl": None,
+                     "email": name, "ownerId": owner}}}))
+    assert gateway.log_in(user).status == 200
+
+
+NAMES = {
+    "plain": ("Ada Byron", "Ada Byron", "Ada Byron"),
+    "not ASCII": ("Zoë \u738b\U0001f600", "Zoë \u738b\U0001f600",
+                  "Zoë \u738b\U0001f600"),
+    "controls": ("a\x1b[2J\tb\nc\\d\x9be\u202ef", "a\x1b[2J\tb\nc\\d\x9be\u202ef",
+                 r"a\x1b[2J\x09b\x0ac\x5cd\xc2\x9be\xe2\x80\xaef"),
+    "long": (127 * "x" + "é", 127 * "x", 127 * "x"),
+    "none": ("", "named none", "named none"),  # the subject is shown instead
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_sessions_shows_names_with_the_secret(gateway, backend, user, kind):
+    sent, member, column = NAMES[kind]
+    owner = f"named {kind}"
+    log_in_as(gateway, backend, user, owner, sent)
+
+    def shown():
+        done = run(gateway, "sessions", "--subject", owner, "--json")
+        printed = done.stdout.decode()
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed)
+        listed, = json.loads(printed)
+        table = run(gateway, "sessions", "--subject", owner).stdout.decode()
+        return (listed["name"], table.splitlines()[1].split("\t")[-1],
+                done.stderr.decode().splitlines())
+
+    assert shown() == (member, column, ["1 live session"])
+    # Without a secret, with another one, and with one that cannot be read.
+    sealed = ("postern: 1 name is sealed: set COOKIE_SESSION_SECRET_FILE as "
+              "for the programs to see names")
+    with secret_variables(gateway):
+        assert shown() == (None, "-", [sealed, "1 live session"])
+    with secret_variables(gateway, COOKIE_SESSION_SECRET=gateways.make_secret()):
+        assert shown() == (None, "-", [
+            sealed.replace("sealed:", "sealed with another secret:"),
+            "1 live session"])
+    with secret_variables(gateway, COOKIE_SESSION_SECRET_FILE="/nowhere"):
+        name, column, (error, *lines) = shown()
+        assert (name, column) == (None, "-")
+        assert error.startswith("COOKIE_SESSION_SECRET_FILE: ")
+        assert lines == [sealed, "1 live session"]
+
+
+def test_sessions_shows_names_after_a_change_of_the_secret(
+        start_own, store, backend, user, tmp_path):
+    gateway = start_own(**store)
+    log_in_as(gateway, backend, user, "rotated", "Ada Byron")
+    secret = tmp_path / "secret"
+    with open(gateway.environment["COOKIE_SESSION_SECRET_FILE"],
+              encoding="ascii") as file:
+        secret.write_text(file.read(), encoding="ascii")
+    secret.chmod(0o600)
+    environment = tmp_path / "env"
+    environment.write_text(f"COOKIE_SESSION_SECRET_FILE={secret}\n",
+                           encoding="ascii")
+    arguments = ["--subject", "rotated", "--env-file", str(environment)]
+    with secret_variables(gateway):
+        run(gateway, "secret", "--rotate", str(secret), "--force")
+        assert rows(gateway, *arguments)[0][-1] == "Ada Byron"
+        run(gateway, "secret", "--retire", str(secret), "--force")
+        assert rows(gateway, *arguments)[0][-1] == "-"
+
+
+def test_the_store_has_no_names(start_own, store, backend, user):
+    gateway = start_own(**store)
+    log_in_as(gateway, backend, user, "unseen subject", "Unseen Name")
+    assert rows(gateway, "--subject", "unseen subject")[0][-1] == "Unseen Name"
+    if "redis" in gateway.environment["POSTERN_STORE"]:
+        pytest.skip("the file of LMDB is read")
+    folder = gateway.environment["POSTERN_STORE"].removeprefix("lmdb:")
+    files = b"".join(path.read_bytes() for path in pathlib.Path(folder).iterdir())
+    assert b"unseen subject" in files and b"Unseen Name" not in files
 
 
 def test_revoke_ends_all_sessions_of_a_user(gateway, backend):

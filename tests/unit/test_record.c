@@ -94,6 +94,42 @@ test_versions(void **state)
     }
 }
 
+/* A record may end with a sealed name. One without it was written before, or
+ * for a session without a name. */
+static void
+test_sealed_name(void **state)
+{
+    static const uint8_t most[STORE_SEALED_NAME_MAX] = {7};
+    static const size_t lengths[] = {0, 1, sizeof(most)};
+    uint8_t bytes[RECORD_SESSION_MAX + 1];
+    size_t before = 0;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(lengths); i++) {
+        struct store_session session = {.user = PST_STR("ada"),
+                                        .address = PST_STR("::1"),
+                                        .sealed_name = {most, lengths[i]}};
+        struct store_session back = {.sealed_name = {most, 3}};
+        struct pst_bytes record = {bytes, 0};
+
+        memset(bytes, 0, sizeof(bytes));
+        record_emit_session(bytes, &record.len, &session);
+        assert_true(record_parse_session(record, &back));
+        assert_true(pst_str_equal(back.address, session.address));
+        assert_int_equal(back.sealed_name.len, lengths[i]);
+        if (lengths[i] > 0)
+            assert_memory_equal(back.sealed_name.ptr, most, lengths[i]);
+        else
+            before = record.len;
+        for (size_t len = 0; len < record.len; len++)
+            assert_int_equal(
+                record_parse_session((struct pst_bytes){bytes, len}, &back),
+                len == before && lengths[i] > 0);
+        record.len++;
+        assert_false(record_parse_session(record, &back));
+    }
+}
+
 /* Texts of every small length are written whole, over whatever was there. */
 static void
 test_text_lengths(void **state)
@@ -246,8 +282,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times),        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_text_lengths), cmocka_unit_test(test_short),
-        cmocka_unit_test(test_take),         cmocka_unit_test(test_give),
-        cmocka_unit_test(test_tally),        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_sealed_name),  cmocka_unit_test(test_take),
+        cmocka_unit_test(test_give),         cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_level),
     };
 
     return cmocka_run_group_tests_name("stored", tests, NULL, NULL);

@@ -34,17 +34,21 @@ expect(const char *what, enum pst_err got, enum pst_err want)
     stores_expect(store, what, got, want);
 }
 
+#define SEALED_NAME "\0\xff\r\n sealed"
+
 static struct store_session
 session_of(struct store_id subject, int64_t created)
 {
-    return (struct store_session){.sid = new_id(),
-                                  .subject = subject,
-                                  .created = created,
-                                  .seen = created,
-                                  .expires = created + 3600,
-                                  .user = PST_STR("ada"),
-                                  .browser = PST_STR("Firefox"),
-                                  .address = PST_STR("192.0.2.1")};
+    return (struct store_session){
+        .sid = new_id(),
+        .subject = subject,
+        .created = created,
+        .seen = created,
+        .expires = created + 3600,
+        .user = PST_STR("ada"),
+        .browser = PST_STR("Firefox"),
+        .address = PST_STR("192.0.2.1"),
+        .sealed_name = {(const uint8_t *)SEALED_NAME, sizeof(SEALED_NAME) - 1}};
 }
 
 static size_t
@@ -274,6 +278,9 @@ copy_one(void *context, const struct store_session *session)
     assert_true(pst_str_equal(session->user, PST_STR("ada")));
     assert_true(pst_str_equal(session->browser, PST_STR("Firefox")));
     assert_true(pst_str_equal(session->address, PST_STR("192.0.2.1")));
+    assert_int_equal(session->sealed_name.len, sizeof(SEALED_NAME) - 1);
+    assert_memory_equal(session->sealed_name.ptr, SEALED_NAME,
+                        sizeof(SEALED_NAME) - 1);
     *copy = *session;
     return PST_OK;
 }

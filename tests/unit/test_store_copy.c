@@ -119,7 +119,8 @@ test_replacement(void **state)
     struct store_session session = {.created = 5,
                                     .user = {text, 4},
                                     .browser = {text, 3},
-                                    .address = {text, 2}};
+                                    .address = {text, 2},
+                                    .sealed_name = {(const uint8_t *)text, 1}};
     const struct store_replacement replacement = {
         .old = &sid,
         .old_subject = &subject,
@@ -140,6 +141,8 @@ test_replacement(void **state)
     assert_memory_equal(copy->session->user.ptr, "text", 4);
     assert_memory_equal(copy->session->browser.ptr, "tex", 3);
     assert_int_equal(copy->session->address.len, 2);
+    assert_int_equal(copy->session->sealed_name.len, 1);
+    assert_memory_equal(copy->session->sealed_name.ptr, "t", 1);
     assert_memory_equal(copy->blob.ptr, "text", 4);
     free(copy);
 }
