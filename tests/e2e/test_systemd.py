@@ -122,3 +122,11 @@ def test_both_authorizer_services_have_the_same_settings(folder):
                   .partition("[Install]")[0]
                   for name in ("postern@authorize.service", UNITS[1]))
     assert one.replace("%i", "authorize") == other
+
+
+def test_folder_of_the_log(folder):
+    """ProtectSystem=strict forbids all others: one more than the store's."""
+    for name in ("postern@login.service", UNITS[1]):
+        assert setting(folder, name, "ProtectSystem", "login") == "strict"
+        assert setting(folder, name, "LogsDirectory", "login") == "postern"
+        assert setting(folder, name, "LogsDirectoryMode", "login") == "0750"
