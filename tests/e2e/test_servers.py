@@ -3,15 +3,17 @@
 same tests run with each of these configurations."""
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
 import time
 import urllib.parse
 
 import http_client
 import pytest
 import servers
-from gateway import COOKIE, LOGIN, ME, children_of
+from gateway import COOKIE, LOGIN, ME, ROOT, children_of
 from http_client import cookie_of
 
 MAX_BODY = 200 * 1024
@@ -38,6 +40,38 @@ header('Cache-Control: no-store, must-revalidate');
 header('Access-Control-Allow-Origin: https://partner.example');
 echo 'own ', $_SERVER['HTTP_AUTHORIZATION'] ?? '';
 """
+
+
+class FcgidWithEnvFile(servers.ApacheFcgid):
+    """Its variables come from a postern.env, by the command in doc/deploy.md."""
+
+    def extra_variables(self):
+        return {}
+
+    def settings(self):
+        source, result = (os.path.join(self.folder, name)
+                          for name in ("postern.env", "postern-env.conf"))
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("# POSTERN_SITE_NAME=Not this\n\n")
+            for name, value in super().extra_variables().items():
+                quote = '"' if " " in value else ""
+                file.write(f"{name}={quote}{value}{quote}\n")
+        with open(os.path.join(ROOT, "doc/deploy.md"), encoding="utf-8") as file:
+            command = re.search(r"^sed .*postern-env\.conf$", file.read(), re.M)[0]
+        subprocess.run(["sh", "-ec", command.replace(
+            "/etc/postern/postern.env", source).replace(
+                "/etc/apache2/postern-env.conf", result)], check=True, timeout=30)
+        return super().settings() + f'Include "{result}"\n'
+
+
+def test_variables_of_an_env_file_in_apache(backend):
+    site = FcgidWithEnvFile(backend, POSTERN_SITE_NAME="Fish & Chips",
+                            POSTERN_REGISTER_URL="/register?a=1&b=2")
+    try:
+        page = site.request("GET", "/login").text
+        assert "Fish &amp; Chips" in page and "/register?a=1&amp;b=2" in page
+    finally:
+        site.close()
 
 
 @pytest.fixture(name="site", scope="module", params=servers.ALL,
