@@ -219,11 +219,13 @@ credentials_emit_header(struct pst_arena *arena, struct pst_str upstream,
 static struct pst_str
 skip_bearer_scheme(struct pst_str token)
 {
-    const struct pst_str scheme = PST_STR("Bearer ");
+    const struct pst_str scheme = PST_STR("Bearer");
+    struct pst_str rest = pst_str_skip(token, scheme.len);
 
-    return pst_str_starts_nocase(token, scheme)
-               ? pst_str_skip(token, scheme.len)
-               : token;
+    if (!pst_str_starts_nocase(token, scheme) ||
+        (rest.len > 0 && rest.ptr[0] != ' ' && rest.ptr[0] != '\t'))
+        return token;
+    return pst_str_trim(rest);
 }
 
 static enum pst_err

@@ -107,6 +107,18 @@ is_validator_code(struct pst_str code)
     return false;
 }
 
+/* Does graphql-ruby name an operation or a fragment like this? "mutation1" may
+ * be a client's alias. */
+static bool
+is_operation(struct pst_str name)
+{
+    return pst_str_equal(name, PST_STR("mutation")) ||
+           pst_str_equal(name, PST_STR("query")) ||
+           pst_str_starts(name, PST_STR("mutation ")) ||
+           pst_str_starts(name, PST_STR("query ")) ||
+           pst_str_starts(name, PST_STR("fragment "));
+}
+
 /*
  * Is this an error of graphql-ruby's validator? Its path does not begin with a
  * field's key but with the operation: ["mutation Login","login"].
@@ -129,9 +141,7 @@ is_ruby_validation_error(const struct pst_json *error)
     struct pst_str first =
         pst_json_string(pst_json_at(error, PST_STR("/path/0")));
 
-    if (!pst_str_starts(first, PST_STR("mutation")) &&
-        !pst_str_starts(first, PST_STR("query")) &&
-        !pst_str_starts(first, PST_STR("fragment ")))
+    if (!is_operation(first))
         return false;
     for (size_t i = 0; i < PST_COUNT(codes); i++) {
         if (pst_str_equal(code, pst_str_from(codes[i])))

@@ -103,6 +103,9 @@ test_apply_token(void **state)
         {"a scheme", NULL, "Bearer b", CREDENTIALS_REPLACED, "\"b\""},
         {"a scheme, the same", "\"a\"", "bearer a", CREDENTIALS_SAME, "\"a\""},
         {"a scheme alone", "\"a\"", "Bearer ", CREDENTIALS_ENDED, NULL},
+        {"a scheme alone, trimmed", "\"a\"", "Bearer", CREDENTIALS_ENDED, NULL},
+        {"two spaces", NULL, "Bearer  b", CREDENTIALS_REPLACED, "\"b\""},
+        {"a tab", NULL, "Bearer\tb", CREDENTIALS_REPLACED, "\"b\""},
         {"no scheme", NULL, "Bearerb", CREDENTIALS_REPLACED, "\"Bearerb\""},
     };
     static const struct config config = {.backend.token_location =

@@ -109,7 +109,14 @@ test_schema_mismatch(void **state)
         /* graphql-ruby: the path is one in the document. */
         {"{\"errors\":[" RUBY("mutation Login", "undefinedField") "]}", true},
         {"{\"errors\":[" RUBY("fragment F", "argumentNotAccepted") "]}", true},
+        {"{\"errors\":[" RUBY("query Me", "undefinedField") "]}", true},
+        {"{\"errors\":[" RUBY("mutation", "undefinedField") "]}", true},
+        {"{\"errors\":[" RUBY("query", "undefinedField") "]}", true},
         {"{\"errors\":[" RUBY("login", "undefinedField") "]}", false},
+        /* Aliases of a client. */
+        {"{\"errors\":[" RUBY("mutation1", "undefinedField") "]}", false},
+        {"{\"errors\":[" RUBY("query_a", "undefinedField") "]}", false},
+        {"{\"errors\":[" RUBY("fragment", "undefinedField") "]}", false},
         {"{\"errors\":[" RUBY("mutation", "wrongPassword") "]}", false},
         /* gqlgen writes null where nothing ran. */
         {"{\"errors\":[" CODE("GRAPHQL_PARSE_FAILED") "],\"data\":null}", true},
