@@ -99,8 +99,7 @@ add_client_headers(const struct context *ctx, const struct request *req,
 static struct pst_str
 get_login_accept(const struct request *req)
 {
-    if (pst_str_contains(req->accept,
-                         PST_STR("application/graphql-response+json")))
+    if (request_accepts(req, PST_STR("application/graphql-response+json")))
         return PST_STR("application/graphql-response+json, "
                        "application/json;q=0.9");
     return PST_STR("application/json");

@@ -112,7 +112,7 @@ enum pst_err
 proxy_send_refusal(const struct request *req, struct response *res,
                    const struct proxy_item *item, enum pst_err e)
 {
-    bool wants_graphql = pst_str_contains(req->accept, GRAPHQL_TYPE);
+    bool wants_graphql = request_accepts(req, GRAPHQL_TYPE);
     int status = pst_err_status(e);
     struct pst_str body;
     struct pst_buf buf;
@@ -122,6 +122,8 @@ proxy_send_refusal(const struct request *req, struct response *res,
     response_set_error_headers(res, e);
     if (e == PST_BAD_METHOD)
         response_set_header(res, PST_STR("Allow"), PST_STR("POST"));
+    if (status == 200 || status == 400)
+        response_add_vary(res, PST_STR("Accept"));
     if (e == PST_PARSE_FAILED && !wants_graphql)
         status = 200;
     is_graphql = wants_graphql && (status == 200 || status == 400);

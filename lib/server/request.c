@@ -242,17 +242,17 @@ is_zero_quality(struct pst_str parameter)
     return true;
 }
 
-static bool
-is_html_accepted(struct pst_str accept)
+bool
+request_accepts(const struct request *req, struct pst_str type)
 {
+    struct pst_str accept = req->accept;
     struct pst_str range;
 
     while (pst_str_split(&accept, ',', &range)) {
         struct pst_str parameter;
         bool is_accepted = true;
 
-        if (!pst_str_equal_nocase(trimmed_before(range, ';'),
-                                  PST_STR("text/html")))
+        if (!pst_str_equal_nocase(trimmed_before(range, ';'), type))
             continue;
         while (pst_str_split(&range, ';', &parameter))
             is_accepted = is_accepted && !is_zero_quality(parameter);
@@ -300,5 +300,5 @@ request_is_navigation(const struct request *req)
 {
     if (!pst_str_is_absent(req->sec_fetch_mode))
         return pst_str_equal(req->sec_fetch_mode, PST_STR("navigate"));
-    return is_html_accepted(req->accept);
+    return request_accepts(req, PST_STR("text/html"));
 }

@@ -132,6 +132,10 @@ enum request_content_coding {
  */
 enum request_content_coding request_content_coding(const struct request *req);
 
+/* Does Accept name this media type itself, in any case, with a weight other
+ * than 0? */
+bool request_accepts(const struct request *req, struct pst_str type);
+
 /*
  * Does the client want an HTML page? It does if Sec-Fetch-Mode is navigate or,
  * without that header, if Accept contains text/html.

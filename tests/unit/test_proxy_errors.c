@@ -59,7 +59,7 @@ test_refusals(void **state)
         enum pst_err e;
         const char *accept;
         struct proxy_item item;
-        const char *out[4];
+        const char *out[5];
     } rows[] = {
         {PST_SECRET_FIELD,
          OLDER,
@@ -72,8 +72,22 @@ test_refusals(void **state)
          OLDER,
          {.error = {.location = {1, 2}, .message = "oops"}},
          {"Status: 200 ", "Content-Type: application/json",
+          "\r\nVary: Accept\r\n",
           "{\"message\":\"oops\",\"locations\":[{\"line\":1,\"column\":2}]",
           "GRAPHQL_PARSE_FAILED"}},
+        {PST_PARSE_FAILED,
+         NEWER ";q=0, " OLDER,
+         {.error = {.message = "oops"}},
+         {"Status: 200 ", "Content-Type: application/json"}},
+        {PST_PARSE_FAILED,
+         "Application/GraphQL-Response+JSON;q=0.5",
+         {.error = {.message = "oops"}},
+         {"Status: 400 ", "Content-Type: application/graphql-response+json",
+          "\r\nVary: Accept\r\n"}},
+        {PST_PARSE_FAILED,
+         NEWER "-other",
+         {.error = {.message = "oops"}},
+         {"Status: 200 ", "Content-Type: application/json"}},
         {PST_PARSE_FAILED,
          NEWER,
          {.error = {.location = {1, 2}, .message = "oops"}},
@@ -142,7 +156,7 @@ test_refusals(void **state)
         assert_int_equal(
             proxy_send_refusal(&fix.req, &fix.res, &rows[i].item, rows[i].e),
             PST_OK);
-        for (size_t j = 0; j < 4 && rows[i].out[j]; j++)
+        for (size_t j = 0; j < 5 && rows[i].out[j]; j++)
             expect(rows[i].out[j]);
     }
 }
