@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "codec/json_check.h"
 #include "codec/json_scan.h"
 
 #define APOLLO_FORMAT "apollo-persisted-query-manifest"
@@ -246,13 +247,12 @@ static enum pst_err
 parse_manifest_file(struct reader *reader)
 {
     struct format format = {.operations = 0};
-    size_t start = 0;
+    size_t start;
     enum pst_err e;
 
     if (!pst_str_is_utf8(reader->scan.text))
         return refuse_manifest_json(reader, "is not UTF-8");
-    if (pst_str_starts(reader->scan.text, PST_STR("\xEF\xBB\xBF")))
-        start = 3;
+    start = reader->scan.text.len - pst_json_skip_mark(reader->scan.text).len;
     reader->scan.at = start;
     e = parse_manifest_elements(reader, "{}", detect_manifest_format, &format);
     if (e)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "codec/json_check.h"
 #include "http/accept_language.h"
 #include "server/config_files.h"
 #include "server/page_texts_table.inc"
@@ -22,8 +23,6 @@
 
 /* Texts and names of them that are repeated in messages: bytes at most. */
 #define SHOWN_MAX 40
-
-static const struct pst_str byte_order_mark = {"\xEF\xBB\xBF", 3};
 
 const struct page_texts page_texts_shipped = {shipped_languages,
                                               PST_COUNT(shipped_languages)};
@@ -111,8 +110,7 @@ parse_file(struct page_language *language, struct pst_str bytes,
     struct line line = {0};
     enum pst_err e = PST_OK;
 
-    if (pst_str_starts(bytes, byte_order_mark))
-        bytes = pst_str_skip(bytes, byte_order_mark.len);
+    bytes = pst_json_skip_mark(bytes);
     while (!e && pst_str_split(&bytes, '\n', &line.text)) {
         line.number++;
         if (pst_str_ends(line.text, PST_STR("\r")))
@@ -160,6 +158,16 @@ fill_language(struct page_language *language, const struct page_texts *texts)
     fill_from(language, &page_texts_shipped, PST_STR("en"));
 }
 
+/* Is it a tag that begins with a code of ISO 639, of 2 or 3 letters? The tag of
+ * a word such as "deutsch" would be one that no browser sends. */
+static bool
+is_language(struct pst_str tag)
+{
+    size_t len = pst_str_index(tag, '-');
+
+    return pst_language_is_tag(tag) && (len == 2 || len == 3);
+}
+
 /* Read the file of a language. */
 static enum pst_err
 load_file(struct pst_arena *arena, const char *folder, const char *name,
@@ -173,9 +181,12 @@ load_file(struct pst_arena *arena, const char *folder, const char *name,
 
     if (snprintf(path, sizeof(path), "%s/%s", folder, name) >=
         (int)sizeof(path))
-        return config_set_error(error, "is longer than %d bytes", PATH_SIZE);
+        return config_set_error(error,
+                                "the path of the file %.64s is longer than %d "
+                                "bytes: move the folder",
+                                name, PATH_SIZE - 1);
     tag.len -= FILE_SUFFIX.len;
-    if (!pst_language_is_tag(tag)) {
+    if (!is_language(tag)) {
         config_set_error(error, "is not named for a language: name it like "
                                 "de.txt or pt-BR.txt");
         return config_prefix_error(error, pst_str_from(path));

@@ -257,6 +257,9 @@ static const struct {
      "/login.texts.txt is not named for a language: name it like de.txt"},
     {"an underscore", {{"pt_BR.txt", "#"}}, "is not named for a language"},
     {"a suffix only", {{"-.txt", "#"}}, "is not named for a language"},
+    {"a word", {{"deutsch.txt", "#"}}, "is not named for a language"},
+    {"a word and a hyphen", {{"deut-AT.txt", "#"}}, "is not named for a lang"},
+    {"one letter", {{"d-AT.txt", "#"}}, "is not named for a language"},
     {"two cases", {{"DE.txt", "#"}, {"de.txt", "#"}}, "contains de.txt twice"},
     {"no file", {{NULL, NULL}}, "contains no file such as en.txt"},
     {"no such file",
@@ -284,6 +287,28 @@ test_files_are_refused(void **state)
     }
 }
 
+/* The path of a file is too long, and names the file. */
+static void
+check_long_path(void)
+{
+    struct config_error error = {""};
+    struct page_texts texts;
+    char path[2048];
+    size_t len = strlen(folder);
+
+    write_file("en.txt", "#");
+    memcpy(path, folder, len);
+    for (; len < sizeof(path) - 3; len += 2)
+        memcpy(path + len, "/.", 2);
+    path[len] = '\0';
+    assert_int_equal(page_texts_load(arena, path, &texts, &error),
+                     PST_BAD_CONFIG);
+    assert_string_equal(error.message, "the path of the file en.txt is longer "
+                                       "than 2047 bytes: move the folder");
+    snprintf(path, sizeof(path), "%s/en.txt", folder);
+    assert_int_equal(remove(path), 0);
+}
+
 static void
 test_folders_are_refused(void **state)
 {
@@ -299,6 +324,7 @@ test_folders_are_refused(void **state)
     assert_string_equal(error.message, "/nowhere cannot be read: No such file "
                                        "or directory");
     make_folder();
+    check_long_path();
     snprintf(path, sizeof(path), "%s/en.txt", folder);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(page_texts_load(arena, folder, &texts, &error),
