@@ -51,7 +51,7 @@
     "color:var(--accent-text);border-color:transparent;"                 \
     "font-weight:600;cursor:pointer}"                                    \
     "button:hover{filter:brightness(.92)}"                               \
-    ".links{display:flex;flex-wrap:wrap;column-gap:1.5rem;"              \
+    ".links{display:flex;flex-wrap:wrap;column-gap:1rem;"                \
     "justify-content:space-between;margin:1rem 0 -.75rem}"               \
     "a{display:inline-block;padding:.625rem 0;color:inherit;"            \
     "text-underline-offset:.2em}"                                        \
@@ -64,7 +64,7 @@
     "code{display:block;font-size:.9375rem}"                             \
     "@media(max-width:30rem){main{padding:1.5rem 1.25rem}}"
 
-#define STYLE_HASH "p+Y7CMWIjMyd7VymTUYKCq9hv/9J+nesUOALnIwE1E8="
+#define STYLE_HASH "mm5WGaUizG+pKJGq0Qofuj83mydcLDeTIB0eAzQ/9cw="
 
 #define CSP_START "default-src 'none'; style-src 'sha256-" STYLE_HASH "'"
 #define CSP_END "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
