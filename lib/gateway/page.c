@@ -65,9 +65,10 @@ page_emit_form_start(struct page *page, struct pst_str action,
     page_emit_between(
         page, "<input type=\"hidden\" name=\"" PAGE_CSRF_FIELD "\" value=\"",
         token, "\">\n");
-    page_emit_between(page,
-                      "<input type=\"hidden\" name=\"return_to\" value=\"",
-                      return_to, "\">\n");
+    if (return_to.len <= PST_RETURN_TO_MAX)
+        page_emit_between(page,
+                          "<input type=\"hidden\" name=\"return_to\" value=\"",
+                          return_to, "\">\n");
 }
 
 /*
@@ -82,7 +83,7 @@ page_emit_login_fields(struct page *page, const struct page_login_form *form)
             ? " aria-invalid=\"true\" aria-describedby=\"message\""
         : form->error ? " aria-describedby=\"message\""
                       : "";
-    bool has_email = form->email.len > 0;
+    bool has_email = form->email.len > 0 && form->email.len <= PAGE_EMAIL_MAX;
 
     page_emit_text(page, "<label for=\"email\">", PAGE_TEXT_LOGIN_EMAIL,
                    "</label>\n"
@@ -90,7 +91,8 @@ page_emit_login_fields(struct page *page, const struct page_login_form *form)
                    "inputmode=\"email\" autocomplete=\"username\" "
                    "autocapitalize=\"none\" spellcheck=\"false\" required");
     page_emit(page, error_attributes);
-    page_emit_between(page, " value=\"", form->email, "\"");
+    if (has_email)
+        page_emit_between(page, " value=\"", form->email, "\"");
     page_emit(page, has_email ? ">\n" : " autofocus>\n");
     page_emit_text(page, "<label for=\"password\">", PAGE_TEXT_LOGIN_PASSWORD,
                    "</label>\n"
@@ -146,6 +148,7 @@ page_send_login(struct response *res, const struct request *req,
     page_emit_text(&page, "<button type=\"submit\">", PAGE_TEXT_LOGIN_BUTTON,
                    "</button>\n</form>\n");
     page_emit_login_links(&page);
+    response_set_error_headers(res, form->error);
     return page_send(&page, pst_err_status(form->error));
 }
 
@@ -171,6 +174,7 @@ page_send_logout(struct response *res, const struct request *req,
                          "value=\"1\">\n");
     page_emit_text(&page, "<button type=\"submit\" autofocus>",
                    PAGE_TEXT_LOGOUT_BUTTON, "</button>\n</form>\n");
+    response_set_error_headers(res, form->error);
     return page_send(&page, pst_err_status(form->error));
 }
 

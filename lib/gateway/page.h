@@ -15,12 +15,18 @@
 /* The field of our forms that holds their CSRF token (gateway/csrf_token.h). */
 #define PAGE_CSRF_FIELD "csrf_token"
 
+/* Bytes of an e-mail address: 64 before the "@", and 255 after it (RFC 5321
+ * section 4.5.3.1). */
+#define PAGE_EMAIL_MAX 320
+
 /* What the login form shows. Absent texts are left out. */
 struct page_login_form {
     struct pst_str token;     /* gateway/csrf_token.h */
     struct pst_str action;    /* where it posts; a local path */
-    struct pst_str email;     /* typed in the last attempt */
-    struct pst_str return_to; /* where to go after the login */
+    struct pst_str email;     /* typed in the last attempt; left out if it is
+                                 longer than PAGE_EMAIL_MAX */
+    struct pst_str return_to; /* where to go after the login; left out if it is
+                                 too long for that (PST_RETURN_TO_MAX) */
     enum pst_err error;       /* of the last attempt; PST_OK: none */
     bool remember;            /* checked in the last attempt */
     bool is_cookie_dropped;   /* gateway/secure_cookie.h: say so */

@@ -221,10 +221,13 @@ config_check_link(struct pst_str value, struct config_error *error)
     struct pst_str scheme = PST_STR("https://");
     struct pst_str rest = pst_str_skip(value, scheme.len);
 
+    if (value.len > CONFIG_LINK_MAX)
+        return config_set_error(error,
+                                "is longer than %d bytes: use a shorter "
+                                "one that redirects to it",
+                                CONFIG_LINK_MAX);
     if (pst_redirect_is_local(value))
         return PST_OK;
-    if (value.len > PST_URL_MAX)
-        return config_set_error(error, "is longer than %d bytes", PST_URL_MAX);
     if (!pst_str_starts(value, scheme) || !has_only_url_characters(rest) ||
         !is_url_authority(text_before_any(rest, "/?#")))
         return config_set_value_error(

@@ -23,6 +23,7 @@ config_check_fn config_check_local_path;
 
 /* Where a link leads: a path on our own site, or an https:// URL with a host
  * and perhaps a port, a path, a query and a fragment; no user name. */
+#define CONFIG_LINK_MAX 1024
 config_check_fn config_check_link;
 
 /* A name for people, at most CONFIG_SITE_NAME_MAX bytes of UTF-8. */

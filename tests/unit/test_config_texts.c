@@ -206,7 +206,8 @@ long_texts_are_refused(void **state)
         {"audience", config_check_audience, "a", 255},
         {"local path", config_check_local_path, "/", 2048},
         {"site's name", config_check_site_name, "", 100},
-        {"link", config_check_link, "https://a/", 4096},
+        {"link", config_check_link, "https://a/", 1024},
+        {"link on this site", config_check_link, "/", 1024},
     };
 
     (void)state;

@@ -131,6 +131,7 @@ test_login(void **state)
     check_has("again", "<p id=\"message\" role=\"alert\">"
                        "The e-mail address or the password is wrong.</p>");
     check_has("again", "Status: 401 Unauthorized\r\n");
+    check_has_not("again", "Retry-After");
     check_has("again", "<title>Error: Log in</title>");
     check_has("again", "spellcheck=\"false\" required aria-invalid=\"true\" "
                        "aria-describedby=\"message\" value=");
@@ -142,6 +143,7 @@ test_login(void **state)
     /* What was typed need not be wrong. */
     assert_int_equal(send_login(&down), PST_OK);
     check_has("down", "Status: 503 Service Unavailable\r\n");
+    check_has("down", "\r\nRetry-After: 1\r\n");
     check_has("down", "current-password\" required "
                       "aria-describedby=\"message\">");
     check_has_not("down", "aria-invalid=\"");
@@ -229,12 +231,12 @@ test_one_focus(void **state)
     }
 }
 
+/* A page whose parts are too large is not sent in part. */
 static void
 test_login_too_large(void **state)
 {
     static char big[PST_PAGE_MAX];
-    const struct page_login_form page = {.action = PST_STR("/login"),
-                                         .email = {big, sizeof(big)}};
+    const struct page_login_form page = {.action = {big, sizeof(big)}};
 
     (void)state;
     memset(big, '<', sizeof(big));
@@ -242,6 +244,40 @@ test_login_too_large(void **state)
     pages_request(&req, NULL);
     assert_int_equal(page_send_login(&res, &req, &plain, &page), PST_TOO_LARGE);
     assert_int_equal(out_len, 0);
+}
+
+/* What a client sends can make no page too large, nor can the links. */
+static void
+test_long_fields(void **state)
+{
+    static char quotes[PAGE_EMAIL_MAX + 1];
+    static char big[PST_RETURN_TO_MAX + 1];
+    static struct config config;
+    struct page_login_form form = {.action = PST_STR("/login"),
+                                   .email = {quotes, PAGE_EMAIL_MAX},
+                                   .return_to = {big, PST_RETURN_TO_MAX},
+                                   .error = PST_REFUSED};
+
+    (void)state;
+    memset(quotes, '"', sizeof(quotes));
+    memset(big, '&', sizeof(big));
+    config = adorned;
+    config.register_url = (struct pst_str){big, CONFIG_LINK_MAX};
+    config.reset_url = config.register_url;
+    pages_init();
+    pages_request(&req, NULL);
+    assert_int_equal(page_send_login(&res, &req, &config, &form), PST_OK);
+    check_has("longest", " value=\"&quot;");
+    check_has("longest", "name=\"return_to\" value=\"&amp;&amp;");
+    form.email.len = PAGE_EMAIL_MAX + 1;
+    form.return_to.len = PST_RETURN_TO_MAX + 1;
+    pages_init();
+    assert_int_equal(page_send_login(&res, &req, &config, &form), PST_OK);
+    check_has("too long", "Status: 401 Unauthorized\r\n");
+    check_has("too long", "aria-describedby=\"message\" autofocus>\n"
+                          "<label for=\"password\">");
+    check_has_not("too long", " value=\"&quot;");
+    check_has_not("too long", "return_to");
 }
 
 static void
@@ -260,10 +296,18 @@ test_logout(void **state)
         page_send_logout(&res, &req, &plain,
                          &(const struct page_logout_form){.everywhere = true}),
         PST_OK);
+    check_has_not("everywhere", "Retry-After");
     check_has("everywhere", "</h1>\n<p>This ends your sessions in all browsers "
                             "and on all devices.</p>\n<form");
     check_has("everywhere", "<title>Log out everywhere?</title>");
     check_has("everywhere", "name=\"everywhere\" value=\"1\">");
+    pages_init();
+    assert_int_equal(page_send_logout(&res, &req, &plain,
+                                      &(const struct page_logout_form){
+                                          .error = PST_STORE_DOWN}),
+                     PST_OK);
+    check_has("down", "Status: 503 Service Unavailable\r\n");
+    check_has("down", "\r\nRetry-After: 1\r\n");
 }
 
 /* The owner's name and style sheet, in every page, and nothing unescaped. */
@@ -461,6 +505,7 @@ main(void)
         cmocka_unit_test(test_login_links),
         cmocka_unit_test(test_longest_texts),
         cmocka_unit_test(test_login_too_large),
+        cmocka_unit_test(test_long_fields),
         cmocka_unit_test(test_logout),
         cmocka_unit_test(test_error_status),
         cmocka_unit_test(test_error_texts),
