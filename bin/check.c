@@ -33,7 +33,7 @@ ping_store(const struct config *config)
     char reason[PLACE_REASON_MAX];
     enum pst_err e;
 
-    if (!place_check_store(&config->store, reason)) {
+    if (!place_enter_store(&config->store, reason)) {
         print_error_line("POSTERN_STORE: %s", reason);
         return EX_UNAVAILABLE;
     }

@@ -198,7 +198,8 @@ check_missing_store(const char *folder, char reason[static PLACE_REASON_MAX])
                       "is missing, and one that root makes would be of no use "
                       "to the programs: make it for their user "
                       "(install -d -m 700 -o USER FOLDER), or for several "
-                      "users of a group (install -d -m 2770 -g GROUP FOLDER)");
+                      "users of a group (install -d -m 2770 -o USER -g GROUP "
+                      "FOLDER)");
 }
 
 /* A file of a shared folder that other users than its owner cannot open. Its
@@ -250,27 +251,62 @@ check_shared_store(const struct stat *folder, const char *path,
     return true;
 }
 
-bool
-place_check_store(const struct store_url *url,
-                  char reason[static PLACE_REASON_MAX])
+/* Of a folder that exists. */
+static bool
+check_store(const struct stat *folder, const char *path,
+            char reason[static PLACE_REASON_MAX])
 {
     char owner[NAME_BYTES];
     char self[NAME_BYTES];
+
+    if (store_folder_is_shared(folder->st_mode))
+        return check_shared_store(folder, path, reason);
+    if (folder->st_uid == geteuid())
+        return true;
+    (void)snprintf(reason, PLACE_REASON_MAX,
+                   "the folder %.256s belongs to the user %s, and this is %s: "
+                   "run this, and all programs, as the same user; or let a "
+                   "group of both share it: chgrp GROUP and chmod 2770 it",
+                   path, user_name(folder->st_uid, owner),
+                   user_name(geteuid(), self));
+    return false;
+}
+
+/* Give up root for the owner of the folder, with the owner's groups. */
+static bool
+become_owner(const struct stat *folder)
+{
+    const struct passwd *owner = getpwuid(folder->st_uid);
+    bool is_shared = store_folder_is_shared(folder->st_mode);
+    gid_t group = owner && !is_shared ? owner->pw_gid : folder->st_gid;
+
+    if (owner ? initgroups(owner->pw_name, owner->pw_gid) != 0
+              : setgroups(0, NULL) != 0)
+        return false;
+    return setgid(group) == 0 && setuid(folder->st_uid) == 0;
+}
+
+bool
+place_enter_store(const struct store_url *url,
+                  char reason[static PLACE_REASON_MAX])
+{
     struct stat found;
 
     if (url->kind != STORE_LMDB)
         return url->path[0] != '/' || place_check_socket(url->path, reason);
     if (stat(url->path, &found) != 0)
         return check_missing_store(url->path, reason);
-    if (store_folder_is_shared(found.st_mode))
-        return check_shared_store(&found, url->path, reason);
-    if (geteuid() == 0 || found.st_uid == geteuid())
-        return true;
-    (void)snprintf(reason, PLACE_REASON_MAX,
-                   "the folder %.256s belongs to the user %s, and this is %s: "
-                   "run this, and all programs, as the same user; or let a "
-                   "group of both share it: chgrp GROUP and chmod 2770 it",
-                   url->path, user_name(found.st_uid, owner),
-                   user_name(geteuid(), self));
-    return false;
+    if (geteuid() == 0 && found.st_uid == 0 &&
+        store_folder_is_shared(found.st_mode))
+        return set_reason(reason, "the folder ", url->path,
+                          "belongs to root, who does not open a store that "
+                          "others may write to: chown it to a user of the "
+                          "programs, or run this as one (runuser -u USER)");
+    if (geteuid() == 0 && found.st_uid != 0 && !become_owner(&found))
+        return set_reason(reason, "root cannot become the owner of ", url->path,
+                          strerror(errno));
+    /* What its owner may do: stat(2) of root may have gone further. */
+    if (stat(url->path, &found) != 0)
+        return check_missing_store(url->path, reason);
+    return check_store(&found, url->path, reason);
 }

@@ -26,13 +26,14 @@ bool place_check_file(const char *path, char reason[static PLACE_REASON_MAX]);
 bool place_check_socket(const char *path, char reason[static PLACE_REASON_MAX]);
 
 /*
- * May this user open the store? If root ran a command before the programs have
- * run, root would make the folder, and the programs could not open it. So for
- * root, a missing folder is an error. In a folder that a group shares, a file
- * that its members cannot open is an error, for root too.
+ * May this user open the store? If so, root becomes the owner of the folder,
+ * for good, in the group that shares it: root would follow the links of other
+ * users, and would make files that they cannot open. So for root, a missing
+ * folder is an error, and one that root owns and a group shares. In a shared
+ * folder, a file that its members cannot open is an error.
  * Of Redis, only a Unix socket is checked. As above.
  */
-bool place_check_store(const struct store_url *url,
+bool place_enter_store(const struct store_url *url,
                        char reason[static PLACE_REASON_MAX]);
 
 #endif

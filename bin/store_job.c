@@ -41,7 +41,7 @@ store_job_open(struct store_job *job, const struct config *config)
               stderr);
         return EX_UNAVAILABLE;
     }
-    if (!place_check_store(&config->store, reason)) {
+    if (!place_enter_store(&config->store, reason)) {
         print_error_line("postern: POSTERN_STORE: %s", reason);
         return EX_UNAVAILABLE;
     }

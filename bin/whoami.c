@@ -89,7 +89,7 @@ whoami_read_token(const struct config *config, struct pst_arena *arena,
     if (setenv("REQUEST_METHOD", "GET", 0) != 0)
         return PST_NO_MEMORY;
     /* A revoked session does not count, nor one that cannot be checked. */
-    if (!place_check_store(&config->store, reason)) {
+    if (!place_enter_store(&config->store, reason)) {
         print_error_line("postern: POSTERN_STORE: %s", reason);
         return PST_STORE_DOWN;
     }

@@ -26,7 +26,7 @@ enum {
     LMDB_UNCHANGED = -1,          /* nothing was changed: nothing to commit */
     LMDB_NEWER_RECORD = -2,       /* a newer program wrote the record to read */
     LMDB_FOLDER_IS_WRITABLE = -3, /* by the group or by others */
-    LMDB_FOLDER_IS_FOREIGN = -4,  /* of another user */
+    LMDB_FOLDER_IS_FOREIGN = -4,  /* of others, and this is root */
     LMDB_LATE = -5,               /* the caller of a write had left */
     LMDB_BUSY = -6,               /* too many writes wait */
     LMDB_SHARE_FULL = -7,         /* a share of the map is used up */

@@ -26,21 +26,6 @@ static struct lmdb_folder *folders;
 /* The files of LMDB. */
 static const char *const files[] = {"data.mdb", "lock.mdb"};
 
-/* Would LMDB have to create a file? */
-static bool
-lmdb_folder_lacks_files(const char *path)
-{
-    int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool lacks = false;
-
-    if (folder < 0)
-        return false;
-    for (size_t i = 0; i < PST_COUNT(files); i++)
-        lacks |= faccessat(folder, files[i], F_OK, 0) != 0;
-    close(folder);
-    return lacks;
-}
-
 /*
  * Create the folder if it is missing, and check who may use it.
  * Returns 0, LMDB_FOLDER_IS_WRITABLE, LMDB_FOLDER_IS_FOREIGN or an errno.
@@ -55,14 +40,16 @@ lmdb_folder_prepare(const char *path, struct stat *folder)
         return errno;
     if (!S_ISDIR(folder->st_mode))
         return ENOTDIR;
+    /* LMDB follows links. The attack: who may write to this folder puts a link
+     * there, and root overwrites what it leads to. */
+    if (geteuid() == 0 &&
+        (folder->st_uid != 0 || store_folder_is_shared(folder->st_mode)))
+        return LMDB_FOLDER_IS_FOREIGN;
     if (store_folder_is_shared(folder->st_mode))
         return 0;
     /* The attack: a user who can write to this folder can replace the files. */
     if ((folder->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return LMDB_FOLDER_IS_WRITABLE;
-    /* Files that root creates there only root could open (mode 0600). */
-    if (folder->st_uid != geteuid() && lmdb_folder_lacks_files(path))
-        return LMDB_FOLDER_IS_FOREIGN;
     return 0;
 }
 

@@ -5,7 +5,8 @@
  *
  * A folder belongs to one user (mode 0700), or to the members of a group, who
  * share it (mode 2770). The files of a shared folder have its group and mode
- * 0660, whatever the umask: so it does not matter who starts first.
+ * 0660, whatever the umask: so it does not matter who starts first. Root opens
+ * only a folder of its own.
  *
  * An environment may be open only once in a process: when a process closes any
  * descriptor of a file, POSIX drops all its locks on that file.

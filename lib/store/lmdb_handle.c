@@ -46,8 +46,8 @@ static const struct {
      ": its group or others may write to this folder: chmod 700 it, or, if "
      "several users share it by its group, chmod 2770 it"},
     {LMDB_FOLDER_IS_FOREIGN,
-     ": this folder belongs to another user, who could not open files that we "
-     "create in it: run this as that user"},
+     ": root does not open a store that another user may write to: run this as "
+     "the user of the programs"},
     {LMDB_FILE_IS_FOREIGN,
      ": a file in this folder belongs to another user and not to the folder's "
      "group: chgrp the files to that group, and chmod 660 them"},

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import threading
@@ -184,7 +185,7 @@ def test_root_makes_no_store(graphql, folder, arguments):
     assert done.returncode == (1 if arguments == ["whoami"] else 69), done
     assert f"the folder {store} is missing".encode() in done.stderr
     assert b"install -d -m 700 -o USER" in done.stderr
-    assert b"install -d -m 2770 -g GROUP" in done.stderr
+    assert b"install -d -m 2770 -o USER -g GROUP" in done.stderr
     assert os.listdir(folder) == []
 
 
@@ -206,6 +207,62 @@ def test_store_of_another_user(graphql, folder, arguments):
     variables["POSTERN_STORE"] += "/"
     done = postern(*arguments, user=NOBODY, **variables)
     assert done.returncode in (0, 1) and os.stat(store).st_uid == NOBODY, done
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o700, 0o2770])
+@pytest.mark.parametrize("arguments", STORE_COMMANDS, ids=" ".join)
+def test_root_becomes_the_owner_of_the_store(graphql, folder, arguments, mode):
+    """So the files are the owner's, and a link leads to no file of root."""
+    store = os.path.join(folder, "store")
+    os.mkdir(store)
+    os.chown(store, NOBODY, NOBODY)
+    os.chmod(store, mode)
+    variables = {"COOKIE_SESSION_SECRET": make_secret().strip(),
+                 "POSTERN_UPSTREAM": graphql.url,
+                 "POSTERN_STORE": f"lmdb:{store}"}
+    roots = os.path.join(folder, "roots")
+    with open(roots, "wb") as file:
+        os.chmod(roots, 0o600)
+        file.write(b"R" * 300)
+    for name in ("lock.mdb", "data.mdb"):
+        link = os.path.join(store, name)
+        os.symlink(roots, link)
+        done = postern(*arguments, **variables)
+        assert done.returncode == (1 if arguments == ["whoami"] else 69), done
+        os.unlink(link)
+        with open(roots, "rb") as file:
+            assert file.read() == b"R" * 300
+        found = os.stat(roots)
+        assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o600, 0)
+    done = postern(*arguments, **variables)
+    assert done.returncode in (0, 1), done
+    assert b"tore" not in done.stderr, done
+    files = [os.stat(os.path.join(store, name)) for name in os.listdir(store)]
+    assert len(files) >= 2
+    for found in files:
+        assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (
+            mode & 0o660, NOBODY, NOBODY)
+
+
+@needs_root
+@pytest.mark.parametrize("arguments", STORE_COMMANDS, ids=" ".join)
+def test_root_opens_no_store_of_its_own_that_a_group_shares(graphql, folder,
+                                                            arguments):
+    store = os.path.join(folder, "store")
+    os.mkdir(store)
+    os.chown(store, 0, NOBODY)
+    os.chmod(store, 0o2770)
+    variables = {"COOKIE_SESSION_SECRET": make_secret().strip(),
+                 "POSTERN_UPSTREAM": graphql.url,
+                 "POSTERN_STORE": f"lmdb:{store}"}
+    done = postern(*arguments, **variables)
+    assert done.returncode == (1 if arguments == ["whoami"] else 69), done
+    assert (f"the folder {store} belongs to root, who does not open a store "
+            "that others may write to: chown it").encode() in done.stderr
+    assert os.listdir(store) == []
+    done = postern(*arguments, user=NOBODY, **variables)
+    assert done.returncode in (0, 1) and len(os.listdir(store)) >= 2, done
 
 
 @needs_root

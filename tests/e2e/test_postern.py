@@ -351,37 +351,6 @@ def test_check_reports_the_error_of_the_store(backend):
     assert b"the backend is reachable" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["check"], ["gc"],
-                                     ["sessions", "--subject", "1"]])
-def test_no_files_are_created_in_a_folder_of_another_user(
-        backend, tmp_path, command):
-    """The programs, as www-data, could not open files of root."""
-    folder = tmp_path / "store"
-    folder.mkdir(0o700)
-    if os.geteuid() == 0:
-        os.chown(folder, 33, 33)
-    else:
-        folder = "/proc"
-    variables = {"POSTERN_UPSTREAM": backend.url,
-                 "POSTERN_STORE": f"lmdb:{folder}"}
-    done = postern(*command, **variables)
-    assert done.returncode != 0
-    assert re.fullmatch(rb"[^\n]+: lmdb:\S+: this folder belongs to another user, "
-                        rb"[^\n]+\n", done.stderr)
-    if os.geteuid() == 0:
-        assert os.listdir(folder) == []
-        # Existing files are opened and keep their owner.
-        os.chown(folder, 0, 0)
-        assert postern("check", **variables).returncode == 0
-        os.chown(folder, 33, 33)
-        for name in os.listdir(folder):
-            os.chown(folder / name, 33, 33)
-        done = postern("check", **variables)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert {os.stat(folder / name).st_uid
-                for name in os.listdir(folder)} == {33}
-
-
 def test_check_reports_all_wrong_variables():
     done = postern("check", COOKIE_SESSION_SECRET="hunter2hunter2",
                    POSTERN_UPSTREAM="ftp://x", POSTERN_LIFETIMES="1h",

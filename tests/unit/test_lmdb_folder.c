@@ -108,15 +108,11 @@ make_shared_folder(char path[static 128])
 /* In a folder that a group shares, the files are the group's, whatever the
  * umask; and those that were their owner's alone become so. */
 static void
-test_shared_folder(void **state)
+check_shared_files(const char *path, gid_t group)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb", "order"};
-    mode_t mask = umask(0077);
-    char path[128];
     char file[160];
 
-    (void)state;
-    make_shared_folder(path);
     for (int round = 0; round < 2; round++) {
         struct store *store = stores_open(&stores, "shop");
         struct store_lock lock = {.place.id = stores_id(1)};
@@ -128,14 +124,36 @@ test_shared_folder(void **state)
             struct stat found = stat_file(files[i]);
 
             assert_int_equal(found.st_mode & 07777, 0660);
-            if (geteuid() == 0)
-                assert_int_equal(found.st_gid, NOBODY);
+            assert_int_equal(found.st_gid, group);
             (void)snprintf(file, sizeof(file), "%s/%s", path, files[i]);
             assert_int_equal(chmod(file, 0600), 0);
-            if (geteuid() == 0)
-                assert_int_equal(chown(file, (uid_t)-1, 0), 0);
+            assert_int_equal(chown(file, (uid_t)-1, getgid()), 0);
         }
         store_close(&store);
+    }
+}
+
+static void
+test_shared_folder(void **state)
+{
+    static const gid_t groups[] = {NOBODY};
+    bool is_root = geteuid() == 0;
+    mode_t mask = umask(0077);
+    char path[128];
+
+    (void)state;
+    make_shared_folder(path);
+    if (is_root) {
+        assert_int_equal(chmod(stores.folder, 0711), 0);
+        assert_int_equal(chown(path, 1001, NOBODY), 0);
+        assert_int_equal(chmod(path, 02770), 0);
+        assert_int_equal(setgroups(1, groups), 0);
+        assert_int_equal(seteuid(1001), 0);
+    }
+    check_shared_files(path, is_root ? NOBODY : getegid());
+    if (is_root) {
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(setgroups(0, NULL), 0);
     }
     (void)umask(mask);
 }
@@ -237,6 +255,42 @@ expect_open_error(const char *url, const char *want)
     store_close(&store);
 }
 
+/* LMDB would follow the link, and change a file of root. */
+static void
+test_root(void **state)
+{
+    static const struct {
+        uid_t owner;
+        mode_t mode;
+    } cases[] = {{1001, 0700}, {1001, 02770}, {0, 02770}};
+    char path[128];
+    char file[160];
+    char link[160];
+    struct stat found;
+    int fd;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    (void)snprintf(path, sizeof(path), "%s/lmdb", stores.folder);
+    (void)snprintf(file, sizeof(file), "%s/roots", stores.folder);
+    (void)snprintf(link, sizeof(link), "%s/lock.mdb", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    fd = open(file, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(symlink(file, link), 0);
+    for (size_t i = 0; i < PST_COUNT(cases); i++) {
+        assert_int_equal(chown(path, cases[i].owner, NOBODY), 0);
+        assert_int_equal(chmod(path, cases[i].mode), 0);
+        expect_open_error(NULL, "root does not open a store that another");
+        assert_int_equal(stat(file, &found), 0);
+        assert_int_equal(found.st_size, 0);
+        assert_int_equal(found.st_mode & 07777, 0600);
+    }
+    assert_int_equal(unlink(link), 0);
+}
+
 /* Neither folder can be made, the second for lack of permission. */
 static void
 test_missing_folder(void **state)
@@ -319,6 +373,7 @@ main(void)
         TEST(test_shared_folder), TEST(test_two_users),
         TEST(test_not_permitted), TEST(test_missing_folder),
         TEST(test_no_folder),     TEST(test_two_handles),
+        TEST(test_root),
     };
 
     return cmocka_run_group_tests_name("lmdb_folder", tests, NULL, NULL);
