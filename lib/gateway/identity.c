@@ -8,6 +8,7 @@
 #include "gateway/forward.h"
 #include "gateway/login_budget.h"
 #include "gateway/session_registry.h"
+#include "session/refresh.h"
 #include "upstream/backend_request.h"
 #include "upstream/graphql_errors.h"
 
@@ -171,8 +172,10 @@ renew_for_same_owner(struct context *ctx, struct request *req,
 
     if (!pst_str_is_absent(session->refresh) && grant->backend_end > ctx->now &&
         !pst_str_equal(session->upstream, grant->upstream)) {
-        session->token_begun = ctx->now;
-        session->token_end = grant->backend_end;
+        session->token_begun = pst_refresh_begin(session, ctx->now);
+        session->token_end = grant->backend_end > session->token_begun
+                                 ? grant->backend_end
+                                 : session->token_begun + 1;
     }
     session->upstream = grant->upstream;
     if (grant->sub.len > 0) {

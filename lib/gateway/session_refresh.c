@@ -98,8 +98,8 @@ end_session(struct refreshing *refreshing)
     return e ? e : PST_NO_SESSION;
 }
 
-/* Take the newest tokens from the store. The stored refresh token is always the
- * newest: only a refresh changes it. */
+/* Take the tokens from the store, if they are newer. Where a refresh could not
+ * be stored, they are older than those of the cookie. */
 static enum pst_err
 adopt_stored_tokens(struct refreshing *refreshing)
 {
@@ -113,10 +113,10 @@ adopt_stored_tokens(struct refreshing *refreshing)
         return PST_OK;
     if (e)
         return registry_log_store_error(ctx, refreshing->req, e);
-    session->refresh = stored.refresh;
     if (!pst_refresh_is_newer(&stored, session))
         return PST_OK;
     session->upstream = stored.upstream;
+    session->refresh = stored.refresh;
     session->token_begun = stored.token_begun;
     session->token_end = stored.token_end;
     session->name = stored.name;

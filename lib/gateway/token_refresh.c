@@ -8,6 +8,7 @@
 #include "codec/json_emit.h"
 #include "gateway/auth.h"
 #include "gateway/forward.h"
+#include "session/refresh.h"
 #include "upstream/backend_login.h"
 #include "upstream/backend_request.h"
 #include "upstream/credentials.h"
@@ -108,7 +109,8 @@ set_granted(struct context *ctx, struct request *req,
 {
     const struct backend_identity *identity = &outcome->identity;
     int64_t life = session->token_end - session->token_begun;
-    int64_t now = out->session.token_begun;
+    int64_t begun = out->session.token_begun;
+    int64_t end = identity->end > out->now ? identity->end : out->now + life;
     enum pst_err e = read_new_token(ctx, req, session, response, outcome,
                                     &out->session.upstream);
 
@@ -124,7 +126,7 @@ set_granted(struct context *ctx, struct request *req,
                        : "the tokens are longer than a session holds");
         return PST_OK;
     }
-    out->session.token_end = identity->end > now ? identity->end : now + life;
+    out->session.token_end = end > begun ? end : begun + 1;
     if (identity->known == PST_IDENTITY_KNOWN)
         out->sub = identity->sub;
     out->result = TOKEN_REFRESH_GRANTED;
@@ -146,8 +148,8 @@ read_refresh_answer(struct context *ctx, struct request *req,
     if (!outcome)
         return PST_NO_MEMORY;
     e = backend_parse_login(req->arena, ctx->config,
-                            &ctx->config->backend.refresh,
-                            out->session.token_begun, &answer, outcome);
+                            &ctx->config->backend.refresh, out->now, &answer,
+                            outcome);
     if (e)
         return e;
     if (is_temporary(response->status, outcome)) {
@@ -180,8 +182,9 @@ token_refresh_run(struct context *ctx, struct request *req,
 
     if (!response)
         return PST_NO_MEMORY;
-    *out = (struct token_refresh){.session = *session, .sub = PST_STR_NONE};
-    out->session.token_begun = now;
+    *out = (struct token_refresh){
+        .session = *session, .now = now, .sub = PST_STR_NONE};
+    out->session.token_begun = pst_refresh_begin(session, now);
     e = send_refresh_document(ctx, req, session, response);
     if (e == PST_NO_MEMORY || e == PST_OVERLOADED)
         return e;

@@ -25,6 +25,7 @@ struct token_refresh {
     enum token_refresh_result result;
     enum pst_err error;         /* FAILED: for the client; PST_UPSTREAM_… */
     struct pst_session session; /* GRANTED: with the new tokens */
+    int64_t now;                /* unix seconds, when the backend was asked */
     struct pst_str sub; /* GRANTED: whose they are; absent: it does not say */
 };
 

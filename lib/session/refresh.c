@@ -78,6 +78,12 @@ pst_refresh_is_overdue(const struct pst_session *session, int64_t now)
     return !pst_str_is_absent(session->refresh) && now >= session->token_end;
 }
 
+int64_t
+pst_refresh_begin(const struct pst_session *before, int64_t now)
+{
+    return now > before->token_begun ? now : before->token_begun + 1;
+}
+
 bool
 pst_refresh_is_newer(const struct pst_session *a, const struct pst_session *b)
 {

@@ -42,6 +42,11 @@ bool pst_refresh_is_due(const struct pst_session *session, int64_t now);
 /* Is the backend's token of no more use? Never without a refresh token. */
 bool pst_refresh_is_overdue(const struct pst_session *session, int64_t now);
 
+/* The begin of a token that the backend gives now: later than that of the token
+ * before it, even in the same second. So newer tokens are told from older ones.
+ */
+int64_t pst_refresh_begin(const struct pst_session *before, int64_t now);
+
 /* Did the backend give the token of a after that of b? Both have a refresh
  * token. */
 bool pst_refresh_is_newer(const struct pst_session *a,

@@ -62,6 +62,10 @@ test_newer(void **state)
         &(struct pst_session){.token_begun = 9, .token_end = 99}, &a));
     assert_true(pst_refresh_is_newer(
         &(struct pst_session){.token_begun = 10, .token_end = 21}, &a));
+    /* In the same second, or with a clock that is behind. */
+    assert_int_equal(pst_refresh_begin(&a, 11), 11);
+    assert_int_equal(pst_refresh_begin(&a, 10), 11);
+    assert_int_equal(pst_refresh_begin(&a, 1), 11);
 }
 
 static void

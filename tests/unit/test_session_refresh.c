@@ -357,6 +357,12 @@ test_store_fails(void **state)
     assert_true(auth.is_renewal_due);
     assert_true(is_logged("event=token-refresh-not-stored"));
     fix.ctx.store->backend = real;
+    /* The stored tokens are older than those of the cookie. */
+    assert_int_equal(auth_renew_if_due(&fix.ctx, &fix.req, &fix.res, &auth),
+                     PST_OK);
+    fixture_take_tokens(&fix, &known);
+    assert_int_equal(come_back(LIFE + 599), PST_OK);
+    assert_true(fixture_was_sent(&fix, "refresh-2"));
 }
 
 /* A revocation while the backend answered: the new token is ended there. */
