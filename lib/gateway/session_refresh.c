@@ -69,18 +69,6 @@ tolerate_failure(const struct refreshing *refreshing, enum pst_err e)
     return is_overdue(refreshing) ? e : PST_OK;
 }
 
-static void
-log_refresh(const struct refreshing *refreshing, const char *event)
-{
-    const struct auth *auth = refreshing->auth;
-
-    LOG_EVENT(
-        refreshing->ctx->log, LEVEL_INFO, event,
-        LOG_C_STRING("request", refreshing->req->id),
-        LOG_C_STRING("session", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
-        LOG_STR("subject", auth->session.sub));
-}
-
 /* The session was revoked while the refresh ran. */
 static enum pst_err
 drop_session(struct refreshing *refreshing)
@@ -227,7 +215,11 @@ accept_tokens(struct refreshing *refreshing, struct token_refresh *refresh)
                                        .sub = refresh->sub});
     auth->session = *fresh;
     auth->is_renewal_due = true;
-    log_refresh(refreshing, "token-refreshed");
+    LOG_EVENT(
+        ctx->log, LEVEL_INFO, "token-refreshed",
+        LOG_C_STRING("request", refreshing->req->id),
+        LOG_C_STRING("session", auth_log_id(auth, (char[AUTH_LOG_ID_SIZE]){0})),
+        LOG_STR("subject", auth->session.sub));
     return is_unconfirmed(refreshing) ? confirm_owner(refreshing) : PST_OK;
 }
 
@@ -253,7 +245,12 @@ ask_backend(struct refreshing *refreshing)
     case TOKEN_REFRESH_REFUSED:
         break;
     }
-    log_refresh(refreshing, "token-refresh-refused");
+    LOG_EVENT(ctx->log, LEVEL_INFO, "token-refresh-refused",
+              LOG_C_STRING("request", refreshing->req->id),
+              LOG_C_STRING("session", auth_log_id(refreshing->auth,
+                                                  (char[AUTH_LOG_ID_SIZE]){0})),
+              LOG_STR("subject", refreshing->auth->session.sub),
+              LOG_STR("reason", refresh->reason));
     return end_session(refreshing);
 }
 

@@ -6,10 +6,10 @@
  * When. A session with a refresh token ends by its own clocks, not with the
  * backend's token. Who is about to send that token first calls
  * session_refresh(): query, authorize where it hands the token out, and a login
- * that sends it along. A logout at the backend calls the other two functions. In the last quarter of the
- * token's life, at most a minute, the token is refreshed
- * (session/refresh.h). A token that is still good costs nothing: no read of the
- * store.
+ * that sends it along. A logout at the backend calls the other two functions.
+ * In the last quarter of the token's life, at most a minute, the token is
+ * refreshed (session/refresh.h). A token that is still good costs nothing: no
+ * read of the store.
  *
  * Once. A refresh is no request to repeat: a backend that rotates refresh
  * tokens spends the old one when it gets it, and one that detects reuse ends
@@ -35,8 +35,10 @@
  *     after another look at whether it is revoked
  *   - refused (errors, null, 4xx), or the tokens of another user: the session
  *     ends, as when the backend ends its own
- *   - no answer, a 5xx, 429, HTML: the session stays. While the old token is
- *     valid the request goes on with it, else it fails
+ *   - no answer, a 5xx, 429, HTML, an error with the code of a failure: the
+ *     session stays. While the old token is valid the request goes on with it,
+ *     else it fails. Errors without a code may be either: they are a failure
+ *     while the old token is valid, and then a refusal
  *   - revoked meanwhile: the new tokens are dropped, and ended at the backend
  *     as POSTERN_UPSTREAM_LOGOUT says. No cookie is cleared: the browser may
  *     have a newer session

@@ -12,6 +12,7 @@
 #include "upstream/backend_login.h"
 #include "upstream/backend_request.h"
 #include "upstream/credentials.h"
+#include "upstream/graphql_errors.h"
 
 static enum pst_err
 send_refresh_document(struct context *ctx, struct request *req,
@@ -49,11 +50,44 @@ set_failed(const struct context *ctx, const struct request *req,
               LOG_C_STRING("reason", reason));
 }
 
+/* Codes of errors that will pass, in the words of the servers that give them,
+ * in either case. */
+static bool
+is_temporary_code(struct pst_str code)
+{
+    static const char *const codes[] = {
+        "DOWNSTREAM_SERVICE_ERROR",
+        "GATEWAY_TIMEOUT",
+        "INTERNAL",
+        "INTERNAL_ERROR",
+        "INTERNAL_SERVER_ERROR",
+        "RATE_LIMITED",
+        "RATE_LIMIT_EXCEEDED",
+        "REQUEST_RATE_LIMITED",
+        "REQUEST_TIMEOUT",
+        "SERVICE_UNAVAILABLE",
+        "SUBREQUEST_HTTP_ERROR",
+        "THROTTLED",
+        "TIMEOUT",
+        "TOO_MANY_REQUESTS",
+        "UNAVAILABLE",
+        "UNEXPECTED",
+    };
+
+    for (size_t i = 0; i < PST_COUNT(codes); i++) {
+        if (pst_str_equal_nocase(code, pst_str_from(codes[i])))
+            return true;
+    }
+    return false;
+}
+
 /* Does the answer say nothing about the refresh token? A 404 in plain text, for
  * example, is from a server in front of the backend. */
 static bool
 is_temporary(int status, const struct backend_outcome *outcome)
 {
+    if (is_temporary_code(outcome->code))
+        return true;
     switch (status) {
     case 400:
     case 401:
@@ -66,6 +100,26 @@ is_temporary(int status, const struct backend_outcome *outcome)
     default:
         return status >= 500 || (status >= 400 && !outcome->root);
     }
+}
+
+/* Errors without a code, and without a status that says more. They may pass, or
+ * not: the session does not end before its token. */
+static bool
+is_unclear(const struct pst_session *session, int64_t now, int status,
+           const struct backend_outcome *outcome)
+{
+    return status < 400 && graphql_has_errors(outcome->root) &&
+           outcome->code.len == 0 && !pst_refresh_is_overdue(session, now);
+}
+
+static struct pst_str
+refusal_reason(const struct backend_outcome *outcome)
+{
+    if (!outcome->root)
+        return PST_STR("the answer is not JSON");
+    return graphql_has_errors(outcome->root)
+               ? graphql_loggable_reason(outcome->root)
+               : PST_STR("the answer has no token");
 }
 
 enum pst_err
@@ -154,14 +208,21 @@ read_refresh_answer(struct context *ctx, struct request *req,
         return e;
     if (is_temporary(response->status, outcome)) {
         set_failed(ctx, req, out, PST_UPSTREAM_BROKEN,
-                   "the answer has a status that says nothing about the token");
+                   "the answer has a status or an extensions.code that says "
+                   "nothing about the token");
         return PST_OK;
     }
     switch (outcome->result) {
     case BACKEND_GRANTED:
         return set_granted(ctx, req, session, response, outcome, out);
     case BACKEND_REFUSED:
+        if (is_unclear(session, out->now, response->status, outcome)) {
+            set_failed(ctx, req, out, PST_UPSTREAM_BROKEN,
+                       "the answer has errors without extensions.code");
+            return PST_OK;
+        }
         out->result = TOKEN_REFRESH_REFUSED;
+        out->reason = refusal_reason(outcome);
         return PST_OK;
     case BACKEND_INVALID:
     case BACKEND_SCHEMA_MISMATCH:

@@ -18,12 +18,15 @@ enum token_refresh_result {
     TOKEN_REFRESH_REFUSED, /* errors, null, 400, 401 or 403 */
     TOKEN_REFRESH_FAILED,  /* the backend did not answer, or with something
                               that is no answer: a 5xx, 429, HTML, a document
-                              that does not fit the schema */
+                              that does not fit the schema, an error whose code
+                              is that of a failure; while the old token is
+                              valid, errors without a code */
 };
 
 struct token_refresh {
     enum token_refresh_result result;
     enum pst_err error;         /* FAILED: for the client; PST_UPSTREAM_… */
+    struct pst_str reason;      /* REFUSED: for the log */
     struct pst_session session; /* GRANTED: with the new tokens */
     int64_t now;                /* unix seconds, when the backend was asked */
     struct pst_str sub; /* GRANTED: whose they are; absent: it does not say */

@@ -224,7 +224,12 @@ test_failed(void **state)
         struct fixture_answer answer;
         enum pst_err want;
     } rows[] = {{{.status = 0}, PST_UPSTREAM_DOWN},
-                {{.status = 502, .body = "x"}, PST_UPSTREAM_BROKEN}};
+                {{.status = 502, .body = "x"}, PST_UPSTREAM_BROKEN},
+                {{.status = 200,
+                  .body = "{\"data\":null,\"errors\":[{\"message\":\"down\","
+                          "\"extensions\":{\"code\":"
+                          "\"INTERNAL_SERVER_ERROR\"}}]}"},
+                 PST_UPSTREAM_BROKEN}};
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
@@ -235,10 +240,24 @@ test_failed(void **state)
         assert_true(auth.has_session);
         assert_null(fixture_header(&fix, "Set-Cookie"));
     }
-    assert_int_equal(exchanges, 4);
+    assert_int_equal(exchanges, 6);
     fix.answer = GRANTED;
     assert_int_equal(come_back(LIFE + 1), PST_OK);
     assert_true(has_token("\"access-2\"", "\"refresh-2\""));
+}
+
+/* Errors that say nothing: the session does not end before its token. */
+static void
+test_unclear(void **state)
+{
+    (void)state;
+    fix.answer = (struct fixture_answer){
+        .status = 200, .body = "{\"errors\":[{\"message\":\"secret words\"}]}"};
+    assert_int_equal(come_back(LIFE - 1), PST_OK);
+    assert_true(has_token("\"access-1\"", "\"refresh-1\""));
+    assert_int_equal(come_back(LIFE), PST_NO_SESSION);
+    assert_true(is_cleared());
+    assert_true(is_logged("reason=\"no extensions.code\""));
 }
 
 /* Somebody else holds the lock, and takes too long. */
@@ -490,21 +509,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_session_begins),
-        TEST(test_fresh_token),
-        TEST(test_refresh_once),
-        TEST(test_time_passes),
-        TEST(test_refused),
-        TEST(test_failed),
-        TEST(test_lock_is_held),
-        TEST(test_lost_lock),
-        TEST(test_revoked),
-        TEST(test_store_fails),
-        TEST(test_revoked_meanwhile),
-        TEST(test_another_owner),
-        TEST(test_who),
-        TEST(test_not_configured),
-        TEST(test_logout),
+        TEST(test_session_begins), TEST(test_fresh_token),
+        TEST(test_refresh_once),   TEST(test_time_passes),
+        TEST(test_refused),        TEST(test_failed),
+        TEST(test_unclear),        TEST(test_lock_is_held),
+        TEST(test_lost_lock),      TEST(test_revoked),
+        TEST(test_store_fails),    TEST(test_revoked_meanwhile),
+        TEST(test_another_owner),  TEST(test_who),
+        TEST(test_not_configured), TEST(test_logout),
     };
 
     if (!stores_can_start(STORE_LMDB))
