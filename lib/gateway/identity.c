@@ -366,8 +366,8 @@ enum pst_err
 identity_logout(struct context *ctx, struct request *req,
                 struct pst_str upstream)
 {
-    const struct forward_request how = {.upstream = upstream,
-                                        .headers = FORWARD_LOGIN};
+    const struct forward_request how = {
+        .upstream = upstream, .headers = FORWARD_LOGIN, .is_detached = true};
     struct forward_response *response =
         pst_arena_alloc(req->arena, sizeof(*response));
     enum pst_err e;

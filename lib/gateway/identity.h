@@ -85,10 +85,11 @@ identity_begin_session(struct context *ctx, const struct request *req,
                        const struct auth_grant *grant);
 
 /*
- * Send the backend its logout document with these credentials. The caller
- * checks whether it is to be sent (POSTERN_UPSTREAM_LOGOUT). Returns
- * PST_NO_MEMORY, PST_UPSTREAM_BROKEN (the backend answered with an error, which
- * is logged) or what forward_buffered() returns.
+ * Send the backend its logout document with these credentials, also when the
+ * client has gone. The caller checks whether it is to be sent
+ * (POSTERN_UPSTREAM_LOGOUT). Returns PST_NO_MEMORY, PST_UPSTREAM_BROKEN (the
+ * backend answered with an error, which is logged) or what forward_buffered()
+ * returns.
  */
 PST_MUST_USE enum pst_err identity_logout(struct context *ctx,
                                           struct request *req,

@@ -61,8 +61,12 @@ login_attempt_set_credentials(struct login_attempt *attempt)
     if (matched && pst_str_is_absent(matched->name_variable) &&
         !matched->has_password) {
         e = session_refresh(attempt->ctx, attempt->req, attempt->res, auth);
-        attempt->sent.upstream = auth_upstream(auth);
-        return e;
+        attempt->sent.upstream = e ? PST_STR_NONE : auth_upstream(auth);
+        /* A token that cannot be refreshed is no reason to refuse a login. */
+        return e == PST_NO_SESSION || e == PST_UPSTREAM_DOWN ||
+                       e == PST_UPSTREAM_TIMEOUT || e == PST_UPSTREAM_BROKEN
+                   ? PST_OK
+                   : e;
     }
     return auth_guest_upstream(attempt->ctx, attempt->req, auth,
                                &attempt->sent.upstream);
@@ -283,9 +287,8 @@ attempt_decide_outcome(struct login_attempt *attempt)
             return PST_REFUSED;
         if (attempt->identity.known == PST_IDENTITY_KNOWN)
             return attempt_on_success(attempt);
-        if (attempt->identity.known == PST_IDENTITY_UNKNOWN) {
+        if (attempt->identity.known == PST_IDENTITY_UNKNOWN)
             return attempt_refuse_unknown_owner(attempt);
-        }
         if (result == BACKEND_GRANTED)
             return attempt_refuse_misconfigured(
                 attempt, "the backend accepted the login, but says that its "

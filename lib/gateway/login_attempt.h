@@ -57,7 +57,8 @@ bool login_attempt_has_json_token(const struct login_attempt *attempt);
 /*
  * Set the credentials that are sent with the login: those of a guest session,
  * so that a guest's cart becomes the user's. A user's own are sent only if no
- * password is checked, as in a refresh.
+ * password is checked, as in a refresh; none if their token has ended and is
+ * not refreshed.
  */
 PST_MUST_USE enum pst_err
 login_attempt_set_credentials(struct login_attempt *attempt);

@@ -5,7 +5,6 @@
  */
 #include "gateway/session_refresh.h"
 
-#include "base/clock.h"
 #include "engine/server.h"
 #include "gateway/identity.h"
 #include "gateway/session_registry.h"
@@ -14,10 +13,6 @@
 #include "session/refresh.h"
 #include "store/store_lock.h"
 
-/* How often the new tokens are offered to the store. Each try may take a
- * second (store/store.h). */
-#define STORE_TRIES_MAX 3
-
 /* One refresh. */
 struct refreshing {
     struct context *ctx;
@@ -25,6 +20,7 @@ struct refreshing {
     struct response *res;
     struct auth *auth;
     bool has_adopted; /* newer tokens were in the store */
+    int64_t sent;     /* the mark of the stored tokens; 0: none */
 };
 
 /* Unix seconds. The request's own time may be old by now: its body took a
@@ -86,59 +82,25 @@ end_session(struct refreshing *refreshing)
     return e ? e : PST_NO_SESSION;
 }
 
-/* Take the tokens from the store, if they are newer. Where a refresh could not
- * be stored, they are older than those of the cookie. */
 static enum pst_err
 adopt_stored_tokens(struct refreshing *refreshing)
 {
-    struct context *ctx = refreshing->ctx;
-    struct pst_session *session = &refreshing->auth->session;
-    struct pst_session stored;
-    enum pst_err e =
-        stored_tokens_get(ctx, refreshing->req->arena, session, &stored);
+    enum pst_err e = stored_tokens_adopt(
+        refreshing->ctx, refreshing->req, &refreshing->auth->session,
+        &refreshing->has_adopted, &refreshing->sent);
 
-    if (e == PST_NOT_FOUND)
-        return PST_OK;
-    if (e)
-        return registry_log_store_error(ctx, refreshing->req, e);
-    if (!pst_refresh_is_newer(&stored, session))
-        return PST_OK;
-    session->upstream = stored.upstream;
-    session->refresh = stored.refresh;
-    session->token_begun = stored.token_begun;
-    session->token_end = stored.token_end;
-    session->name = stored.name;
-    session->who = stored.who;
-    session->asked = stored.asked;
-    refreshing->has_adopted = true;
-    refreshing->auth->is_renewal_due = true;
-    return PST_OK;
+    if (refreshing->has_adopted)
+        refreshing->auth->is_renewal_due = true;
+    return e;
 }
 
-/* Store the new tokens. PST_REVOKED: the session is revoked. */
-static enum pst_err
-store_tokens_after(struct refreshing *refreshing,
-                   const struct pst_session *session)
+/* End the new tokens at the backend, where nothing may be sent for a lock that
+ * was lost. */
+static void
+end_orphan(struct refreshing *refreshing, struct pst_str upstream)
 {
-    struct context *ctx = refreshing->ctx;
-    struct request *req = refreshing->req;
-    enum pst_err e = PST_STORE_DOWN;
-
-    for (unsigned i = 0; i < STORE_TRIES_MAX && e == PST_STORE_DOWN; i++)
-        e = registry_log_store_error(
-            ctx, req, stored_tokens_replace(ctx, req->arena, session));
-    /* All sessions of the user may be revoked, which deletes no tokens. */
-    if (!e)
-        e = registry_check(ctx, req, session);
-    if (!e || e == PST_REVOKED)
-        return e;
-    /* The client may still get them, in its cookie. */
-    LOG_EVENT(ctx->log, LEVEL_ERROR, "token-refresh-not-stored",
-              LOG_C_STRING("request", req->id),
-              LOG_C_STRING("session", auth_log_id(refreshing->auth,
-                                                  (char[AUTH_LOG_ID_SIZE]){0})),
-              LOG_STR("subject", session->sub));
-    return PST_OK;
+    stored_tokens_unlock(refreshing->ctx);
+    identity_end_orphan(refreshing->ctx, refreshing->req, upstream);
 }
 
 /* The token belongs to another user than the session, or to nobody. */
@@ -149,7 +111,7 @@ end_changed_session(struct refreshing *refreshing, struct pst_str upstream,
     identity_log(refreshing->ctx, refreshing->req, "identity-changed",
                  refreshing->auth, identity);
     if (identity->known == PST_IDENTITY_KNOWN)
-        identity_end_orphan(refreshing->ctx, refreshing->req, upstream);
+        end_orphan(refreshing, upstream);
     return end_session(refreshing);
 }
 
@@ -180,7 +142,7 @@ confirm_owner(struct refreshing *refreshing)
     session->asked = ctx->now;
     if (identity.end > session->token_begun)
         session->token_end = identity.end;
-    e = store_tokens_after(refreshing, session);
+    e = stored_tokens_keep(ctx, refreshing->req, refreshing->auth, session);
     return e == PST_REVOKED ? drop_session(refreshing) : e;
 }
 
@@ -195,14 +157,14 @@ accept_tokens(struct refreshing *refreshing, struct token_refresh *refresh)
 
     if (ctx->config->backend.who.field && fresh->known == PST_IDENTITY_KNOWN)
         fresh->asked = 0;
-    e = store_tokens_after(refreshing, fresh);
+    e = stored_tokens_keep(ctx, refreshing->req, auth, fresh);
     if (e == PST_REVOKED) {
         LOG_EVENT(
             ctx->log, LEVEL_INFO, "session-revoked-meanwhile",
             LOG_C_STRING("request", refreshing->req->id),
             LOG_C_STRING("session", auth_log_id(refreshing->auth,
                                                 (char[AUTH_LOG_ID_SIZE]){0})));
-        identity_end_orphan(ctx, refreshing->req, fresh->upstream);
+        end_orphan(refreshing, fresh->upstream);
         return drop_session(refreshing);
     }
     if (e)
@@ -241,6 +203,10 @@ ask_backend(struct refreshing *refreshing)
     case TOKEN_REFRESH_GRANTED:
         return accept_tokens(refreshing, refresh);
     case TOKEN_REFRESH_FAILED:
+        /* The next request may try again. */
+        if (store_lock_is_held(ctx->refresh))
+            (void)!stored_tokens_replace(ctx, refreshing->req->arena,
+                                         &refreshing->auth->session);
         return tolerate_failure(refreshing, refresh->error);
     case TOKEN_REFRESH_REFUSED:
         break;
@@ -252,6 +218,39 @@ ask_backend(struct refreshing *refreshing)
               LOG_STR("subject", refreshing->auth->session.sub),
               LOG_STR("reason", refresh->reason));
     return end_session(refreshing);
+}
+
+/* Has another request just sent the same refresh token, and nothing came of it
+ * yet? */
+static bool
+is_spent(const struct refreshing *refreshing, bool has_waited)
+{
+    const struct context *ctx = refreshing->ctx;
+
+    return (has_waited && !refreshing->has_adopted) ||
+           (refreshing->sent > 0 && refresh_now(ctx) - refreshing->sent <=
+                                        ctx->config->first_byte_timeout);
+}
+
+/* Go on without a refresh, since another request has tried it. */
+static enum pst_err
+refuse_second_try(struct refreshing *refreshing)
+{
+    struct context *ctx = refreshing->ctx;
+    enum pst_err e =
+        registry_check(ctx, refreshing->req, &refreshing->auth->session);
+
+    if (e == PST_REVOKED)
+        return drop_session(refreshing);
+    if (!is_overdue(refreshing))
+        return PST_OK;
+    e = e ? e : PST_UPSTREAM_DOWN;
+    LOG_EVENT(ctx->log, LEVEL_WARNING, "token-refresh-failed",
+              LOG_C_STRING("request", refreshing->req->id),
+              LOG_C_STRING("cause", pst_err_code(e)),
+              LOG_C_STRING("reason", "another request has just sent the same "
+                                     "refresh token, and got no answer"));
+    return e;
 }
 
 /* Refresh, unless the one who held the lock before has done so. */
@@ -267,16 +266,12 @@ refresh_locked(struct refreshing *refreshing, bool has_waited)
     if (!is_due(refreshing) ||
         (has_waited && refreshing->has_adopted && !is_overdue(refreshing)))
         return is_unconfirmed(refreshing) ? confirm_owner(refreshing) : PST_OK;
-    if (has_waited) {
-        e = registry_check(refreshing->ctx, refreshing->req,
-                           &refreshing->auth->session);
-        return e == PST_REVOKED
-                   ? drop_session(refreshing)
-                   : tolerate_failure(refreshing, e ? e : PST_UPSTREAM_DOWN);
-    }
+    if (is_spent(refreshing, has_waited))
+        return refuse_second_try(refreshing);
     server_hold_signals(&signals);
     e = stored_tokens_prepare(refreshing->ctx, refreshing->req,
-                              &refreshing->auth->session);
+                              &refreshing->auth->session,
+                              refresh_now(refreshing->ctx));
     if (e == PST_REVOKED)
         e = drop_session(refreshing);
     else if (e)
@@ -287,63 +282,43 @@ refresh_locked(struct refreshing *refreshing, bool has_waited)
     return e;
 }
 
-/* Wait for the lock.
- *   timeout  seconds; 0: do not wait */
-static enum pst_err
-acquire_lock(struct refreshing *refreshing, struct store_lock *lock,
-             int64_t timeout, bool *has_waited)
-{
-    struct context *ctx = refreshing->ctx;
-    const struct pst_session *session = &refreshing->auth->session;
-    const struct wait_limit limit = {.client =
-                                         refreshing->req->source.descriptor,
-                                     .deadline = clock_ms() + timeout * 1000};
-    struct store_id id;
-    enum pst_err e = store_id_name(
-        ctx->store, "refresh",
-        pst_str_from_bytes((struct pst_bytes){session->sid, PST_SID_LEN}), &id);
-
-    if (!e)
-        e = store_lock_acquire(ctx->store, lock, &id, &limit, has_waited);
-    if (!e)
-        ctx->refresh = lock;
-    return registry_log_store_error(ctx, refreshing->req, e);
-}
-
-static void
-release_lock(struct context *ctx)
-{
-    store_lock_release(ctx->refresh);
-    ctx->refresh = NULL;
-}
-
 static enum pst_err
 refresh_with_lock(struct refreshing *refreshing)
 {
-    struct store_lock *lock =
-        pst_arena_alloc(refreshing->req->arena, sizeof(*lock));
+    struct context *ctx = refreshing->ctx;
     bool has_waited = false;
-    enum pst_err e;
-
-    if (!lock)
-        return PST_NO_MEMORY;
     /* As long as for the backend's answer. */
-    e = acquire_lock(refreshing, lock,
-                     refreshing->ctx->config->first_byte_timeout, &has_waited);
-    if (e == PST_CLIENT_GONE)
+    enum pst_err e =
+        stored_tokens_lock(ctx, refreshing->req, &refreshing->auth->session,
+                           ctx->config->first_byte_timeout, &has_waited);
+
+    if (e == PST_CLIENT_GONE || e == PST_NO_MEMORY)
         return e;
     if (e)
         return tolerate_failure(refreshing,
                                 e == PST_OVERLOADED ? PST_UPSTREAM_TIMEOUT : e);
     e = refresh_locked(refreshing, has_waited);
-    release_lock(refreshing->ctx);
+    stored_tokens_unlock(ctx);
     return e;
+}
+
+static enum pst_err
+refresh_due(struct refreshing *refreshing)
+{
+    enum pst_err e = adopt_stored_tokens(refreshing);
+
+    if (e)
+        return tolerate_failure(refreshing, e);
+    if (!is_due(refreshing) && !is_unconfirmed(refreshing))
+        return PST_OK;
+    return refresh_with_lock(refreshing);
 }
 
 enum pst_err
 session_refresh(struct context *ctx, struct request *req, struct response *res,
                 struct auth *auth)
 {
+    struct pst_arena *arena;
     struct refreshing refreshing = {
         .ctx = ctx, .req = req, .res = res, .auth = auth};
     enum pst_err e;
@@ -354,12 +329,12 @@ session_refresh(struct context *ctx, struct request *req, struct response *res,
      * with its token. */
     if (!ctx->config->backend.refresh.field || !ctx->store)
         return is_overdue(&refreshing) ? end_session(&refreshing) : PST_OK;
-    e = adopt_stored_tokens(&refreshing);
+    e = token_refresh_begin_memory(req, &arena);
     if (e)
-        return tolerate_failure(&refreshing, e);
-    if (!is_due(&refreshing) && !is_unconfirmed(&refreshing))
-        return PST_OK;
-    return refresh_with_lock(&refreshing);
+        return e;
+    e = refresh_due(&refreshing);
+    req->arena = arena;
+    return e;
 }
 
 void
@@ -367,30 +342,44 @@ session_refresh_adopt(struct context *ctx, struct request *req,
                       struct auth *auth)
 {
     struct refreshing refreshing = {.ctx = ctx, .req = req, .auth = auth};
+    struct pst_arena *arena;
 
-    if (auth->has_session && ctx->store && is_due(&refreshing))
-        (void)!adopt_stored_tokens(&refreshing);
+    if (!auth->has_session || !ctx->store || !is_due(&refreshing) ||
+        token_refresh_begin_memory(req, &arena))
+        return;
+    (void)!adopt_stored_tokens(&refreshing);
+    req->arena = arena;
+}
+
+/* Refresh, and store nothing. */
+static void
+refresh_for_logout(struct context *ctx, struct request *req, struct auth *auth)
+{
+    struct token_refresh *refresh =
+        pst_arena_alloc(req->arena, sizeof(*refresh));
+    bool has_waited = false;
+
+    /* Whoever holds the lock will end what it is given. */
+    if (!refresh ||
+        stored_tokens_lock(ctx, req, &auth->session, 0, &has_waited))
+        return;
+    if (token_refresh_run(ctx, req, &auth->session, refresh_now(ctx),
+                          refresh) == PST_OK &&
+        refresh->result == TOKEN_REFRESH_GRANTED)
+        auth->session.upstream = refresh->session.upstream;
+    stored_tokens_unlock(ctx);
 }
 
 void
 session_refresh_for_logout(struct context *ctx, struct request *req,
                            struct auth *auth)
 {
-    struct refreshing refreshing = {.ctx = ctx, .req = req, .auth = auth};
-    struct token_refresh *refresh =
-        pst_arena_alloc(req->arena, sizeof(*refresh));
-    struct store_lock *lock = pst_arena_alloc(req->arena, sizeof(*lock));
-    bool has_waited = false;
+    struct pst_arena *arena;
 
-    if (!refresh || !lock || !ctx->store ||
-        !ctx->config->backend.refresh.field ||
+    if (!ctx->store || !ctx->config->backend.refresh.field ||
         !pst_refresh_is_overdue(&auth->session, refresh_now(ctx)) ||
-        /* Whoever holds the lock will end what it is given. */
-        acquire_lock(&refreshing, lock, 0, &has_waited))
+        token_refresh_begin_memory(req, &arena))
         return;
-    if (token_refresh_run(ctx, req, &auth->session, refresh_now(ctx),
-                          refresh) == PST_OK &&
-        refresh->result == TOKEN_REFRESH_GRANTED)
-        auth->session.upstream = refresh->session.upstream;
-    release_lock(ctx);
+    refresh_for_logout(ctx, req, auth);
+    req->arena = arena;
 }

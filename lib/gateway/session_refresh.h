@@ -26,9 +26,13 @@
  * goes on (is_detached in gateway/forward.h; SIGTERM waits in plain CGI). The
  * tokens are stored once before the refresh, too: so a store that cannot be
  * written is found while nothing is spent, and a revocation in between, which
- * deletes the record, keeps the new tokens from being stored. What remains is a
- * process that is killed, or a store that fails, between the backend's answer
- * and the second write: then the next request sends the old refresh token.
+ * deletes the record, keeps the new tokens from being stored. That first write
+ * also marks the tokens as sent. Where the lock is lost while the backend
+ * answers (a lease of Redis), whoever gets it next finds the mark, and treats
+ * the refresh as one that failed, until POSTERN_FIRST_BYTE_TIMEOUT has passed.
+ * What remains is a process that is killed, or a store that fails, between the
+ * backend's answer and the second write: then a later request sends the old
+ * refresh token.
  *
  * What follows from the answer.
  *   - granted: the session is issued again, just before the response's head,

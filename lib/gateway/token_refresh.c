@@ -5,6 +5,7 @@
  */
 #include "gateway/token_refresh.h"
 
+#include "base/limits.h"
 #include "codec/json_emit.h"
 #include "gateway/auth.h"
 #include "gateway/forward.h"
@@ -13,6 +14,37 @@
 #include "upstream/backend_request.h"
 #include "upstream/credentials.h"
 #include "upstream/graphql_errors.h"
+
+/* Bytes. The tokens are read, sealed and stored several times. */
+#define REFRESH_ARENA_SIZE (4 * PST_ARENA_SIZE)
+
+static void
+free_memory(void *handle)
+{
+    struct pst_arena *arena = handle;
+
+    pst_arena_free(&arena);
+}
+
+enum pst_err
+token_refresh_begin_memory(struct request *req, struct pst_arena **own)
+{
+    struct pst_arena *arena;
+    enum pst_err e = pst_arena_may_alloc(req->arena)
+                         ? pst_arena_new(&arena, REFRESH_ARENA_SIZE)
+                         : PST_NO_MEMORY;
+
+    if (e)
+        return e;
+    e = pst_arena_defer(req->arena, free_memory, arena);
+    if (e) {
+        pst_arena_free(&arena);
+        return e;
+    }
+    *own = req->arena;
+    req->arena = arena;
+    return PST_OK;
+}
 
 static enum pst_err
 send_refresh_document(struct context *ctx, struct request *req,
@@ -133,6 +165,13 @@ token_refresh_emit_token(struct pst_arena *arena, struct pst_str token,
     return pst_buf_finish(&buf, out);
 }
 
+/* May a session hold both? What the store keeps of it has a limit. */
+static bool
+tokens_fit(struct pst_str upstream, struct pst_str refresh)
+{
+    return upstream.len + refresh.len <= PST_UPSTREAM_MAX;
+}
+
 /* The new access token, in JSON or in a header.
  *   upstream  set on PST_OK; PST_NOT_FOUND: there is none */
 static enum pst_err
@@ -171,6 +210,8 @@ set_granted(struct context *ctx, struct request *req,
     if (!e && !pst_str_is_absent(outcome->refresh))
         e = token_refresh_emit_token(req->arena, outcome->refresh,
                                      &out->session.refresh);
+    if (!e && !tokens_fit(out->session.upstream, out->session.refresh))
+        e = PST_TOO_LARGE;
     if (e == PST_NO_MEMORY)
         return e;
     if (e) {
@@ -266,6 +307,7 @@ token_refresh_grant(const struct context *ctx, struct request *req,
                     struct auth_grant *grant)
 {
     bool has_token = !pst_str_is_absent(outcome->refresh);
+    enum pst_err e;
 
     if (!ctx->config->backend.refresh.field)
         return PST_OK;
@@ -277,7 +319,18 @@ token_refresh_grant(const struct context *ctx, struct request *req,
                                          : "there is no token at "
                                            "POSTERN_REFRESH_TOKEN, or the "
                                            "client's own document was sent"));
-    return has_token ? token_refresh_emit_token(req->arena, outcome->refresh,
-                                                &grant->refresh)
-                     : PST_OK;
+    if (!has_token)
+        return PST_OK;
+    e = token_refresh_emit_token(req->arena, outcome->refresh, &grant->refresh);
+    if (!e && !tokens_fit(grant->upstream, grant->refresh))
+        e = PST_TOO_LARGE;
+    if (e == PST_TOO_LARGE)
+        LOG_EVENT(ctx->log, LEVEL_ERROR, "session-too-large",
+                  LOG_C_STRING("request", req->id),
+                  LOG_STR("subject", grant->sub),
+                  LOG_NUMBER("upstream_bytes", (int64_t)(grant->upstream.len +
+                                                         outcome->refresh.len)),
+                  LOG_C_STRING("reason",
+                               "both tokens are longer than a session holds"));
+    return e == PST_TOO_LARGE ? PST_UPSTREAM_BROKEN : e;
 }

@@ -33,6 +33,16 @@ struct token_refresh {
 };
 
 /*
+ * Give the request an arena for a refresh. Its own one may be nearly full, and
+ * what the backend gives must not be lost for lack of memory.
+ *   own  set on PST_OK: the request's own arena, which is to be put back, and
+ *        frees the other one at its reset
+ * Returns PST_OK or PST_NO_MEMORY.
+ */
+PST_MUST_USE enum pst_err token_refresh_begin_memory(struct request *req,
+                                                     struct pst_arena **own);
+
+/*
  * Refresh the tokens of a session. Nothing is stored or issued.
  *
  * The request is sent once. Neither a closed connection nor the client, which
@@ -65,7 +75,8 @@ PST_MUST_USE enum pst_err token_refresh_run(struct context *ctx,
  * After a login: add its refresh token to what the session is made of. Without
  * one, or without the end of the backend's token, the session lasts as long as
  * without POSTERN_REFRESH_DOCUMENT; the log says so.
- * Returns PST_OK, PST_TOO_LARGE, PST_NO_MEMORY.
+ * Returns PST_OK, PST_UPSTREAM_BROKEN (the tokens are longer than a session
+ * holds, which is logged), PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err
 token_refresh_grant(const struct context *ctx, struct request *req,

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -357,6 +358,35 @@ def test_the_backend_refuses(site):
         assert email_of(site.send(cookie=cookie)) is None
         assert site.backend.named("me")[-1].token is None
         assert len(site.backend.named("me")) == before + 1
+
+
+def test_a_login_without_password_goes_on(make_site):
+    """Whatever becomes of the token of the session before it."""
+    site = make_site({})
+    (site.folder / "second").write_text(LOGIN.replace(
+        "$email: String!, $password: String!", "$code: String!").replace(
+        "login(email: $email, password: $password)", "redeem(code: $code)"))
+    site.variables["POSTERN_LOGIN_DOCUMENT"] += f" {site.folder}/second"
+
+    async def redeem(reader, writer, request, body):
+        assert not request.token
+        family = Family("other@b.example")
+        return site.backend.give(writer, "redeem",
+                                 site.backend.begin_tokens(family), family)
+
+    site.backend._redeem = redeem
+    for answer in (site.backend.refuse, lambda writer: site.backend.send_raw(
+            writer, b"<html>", 502)):
+        site.backend.ttls = [1]
+        cookie = site.log_in()
+        time.sleep(1.2)
+        site.backend.answer = answer
+        got = site.send(json.dumps({
+            "query": "mutation ($c: String!) { redeem(code: $c) { email } }",
+            "variables": {"c": "x"}}).encode(), cookie=cookie)
+        assert got.status == 200, got.stdout
+        site.backend.answer = None
+        assert email_of(site.send(cookie=cookie_in(got))) == "other@b.example"
 
 
 def test_the_backend_refuses_a_bearer(make_site):
@@ -709,6 +739,85 @@ def test_the_store_is_down(make_site):
         assert refreshes(site) == 0
     finally:
         redis.close()
+
+
+def test_a_lease_is_lost(make_site):
+    """Redis stands still while the backend answers: nobody else sends the same
+    refresh token, and the new tokens are stored."""
+    redis = Redis()
+    try:
+        site = make_site({"POSTERN_STORE": redis.url}, ttls=[1])
+        cookie = site.log_in()
+        site.path(number=1)
+        site.backend.may_answer.clear()
+        first = site.begin(cookie=cookie)
+        assert wait_until(lambda: site.backend.named("renew"))
+        os.kill(redis.process.pid, signal.SIGSTOP)
+        time.sleep(2)  # a lease is one second
+        os.kill(redis.process.pid, signal.SIGCONT)
+        assert site.send(cookie=cookie, number=1).status == 502
+        assert "another request has just sent" in site.log(number=1).log
+        site.backend.may_answer.set()
+        assert email_of(site.read(first)) == "mine@b.example"
+        assert email_of(site.send(cookie=cookie, number=1)) == "mine@b.example"
+        assert refreshes(site) == 1
+    finally:
+        redis.close()
+
+
+def test_the_store_fails_after_a_refresh(make_site):
+    """The client has newer tokens than the store."""
+    redis = Redis()
+    try:
+        site = make_site({"POSTERN_STORE": redis.url}, ttls=[1, 4],
+                         POSTERN_STORE_GRACE="60s")
+        cookie = site.log_in()
+        site.backend.may_answer.clear()
+        first = site.begin(cookie=cookie)
+        assert wait_until(lambda: site.backend.named("renew"))
+        os.kill(redis.process.pid, signal.SIGSTOP)
+        site.backend.may_answer.set()
+        cookie = cookie_in(site.read(first))
+        os.kill(redis.process.pid, signal.SIGCONT)
+        assert "event=token-refresh-not-stored" in site.log().log
+        time.sleep(4.5)  # until that token has ended, too
+        assert wait_until(lambda: site.send(cookie=cookie).status == 200)
+        assert email_of(site.send(cookie=cookie)) == "mine@b.example"
+        assert refreshes(site) == 2
+    finally:
+        redis.close()
+
+
+@pytest.mark.parametrize("size", [10000, 11500])
+def test_large_tokens(make_site, size):
+    """Both of them, and never lost for lack of memory."""
+    site = make_site({}, ttls=[1] * 3, fill="x" * size)
+    begin = site.backend.begin_tokens
+
+    def begin_large(family):
+        tokens = begin(family)
+        large = tokens["refreshToken"] + "y" * size
+        site.backend.refresh[large] = site.backend.refresh.pop(
+            tokens["refreshToken"])
+        return {**tokens, "refreshToken": large}
+
+    site.backend.begin_tokens = begin_large
+    cookie = site.log_in()
+    for _ in range(4):
+        assert email_of(site.send(cookie=cookie)) == "mine@b.example"
+        time.sleep(1)
+    assert refreshes(site) == 3
+
+
+def test_tokens_that_are_too_large(make_site):
+    site = make_site({}, fill="x" * 12500)
+    begin = site.backend.begin_tokens
+    site.backend.begin_tokens = lambda family: {
+        **begin(family), "refreshToken": "y" * 12500}
+    answer = site.send(b'{"email":"a@b.example","password":"x"}',
+                       program="login")
+    assert (answer.status, code_of(answer)) == (502, "UPSTREAM_INVALID")
+    assert "event=session-too-large" in site.log("login").log
 
 
 def test_check_does_not_refresh(make_site):

@@ -310,11 +310,45 @@ test_lost_lock(void **state)
     assert_int_equal(fix.exchanges, 0);
 }
 
+/* Another process lost the lock while the backend answers it: the same refresh
+ * token is not sent until it can have no answer any more. */
+static void
+test_sent_by_another(void **state)
+{
+    struct pst_session older;
+
+    (void)state;
+    fix.config->first_byte_timeout = 30;
+    assert_int_equal(stored_tokens_put(&fix.ctx, fix.arena, &known.auth.session,
+                                       FIXTURE_NOW + LIFE - 20),
+                     PST_OK);
+    assert_int_equal(come_back(LIFE - 1), PST_OK);
+    assert_true(has_token("\"access-1\"", "\"refresh-1\""));
+    assert_int_equal(come_back(LIFE + 9), PST_UPSTREAM_DOWN);
+    assert_true(is_logged("event=token-refresh-failed"));
+    assert_int_equal(exchanges, 0);
+    /* A failure takes the mark away. */
+    fix.answer = (struct fixture_answer){.status = 502, .body = "x"};
+    assert_int_equal(come_back(LIFE + 11), PST_UPSTREAM_BROKEN);
+    assert_int_equal(come_back(LIFE + 11), PST_UPSTREAM_BROKEN);
+    assert_int_equal(exchanges, 2);
+    /* A mark of older tokens says nothing about newer ones. */
+    older = known.auth.session;
+    older.token_begun--;
+    assert_int_equal(
+        stored_tokens_put(&fix.ctx, fix.arena, &older, FIXTURE_NOW + LIFE + 11),
+        PST_OK);
+    fix.answer = GRANTED;
+    assert_int_equal(come_back(LIFE + 11), PST_OK);
+    assert_true(has_token("\"access-2\"", "\"refresh-2\""));
+}
+
 /* Revoked between the opening of the session and the refresh. */
 static void
 test_revoked(void **state)
 {
     struct pst_session stored;
+    int64_t sent;
 
     (void)state;
     fix.ctx.now = FIXTURE_NOW + 80;
@@ -328,7 +362,7 @@ test_revoked(void **state)
     assert_false(auth.has_session);
     assert_null(fixture_header(&fix, "Set-Cookie"));
     assert_int_equal(
-        stored_tokens_get(&fix.ctx, fix.arena, &auth.session, &stored),
+        stored_tokens_get(&fix.ctx, fix.arena, &auth.session, &stored, &sent),
         PST_NOT_FOUND);
 }
 
@@ -509,14 +543,23 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_session_begins), TEST(test_fresh_token),
-        TEST(test_refresh_once),   TEST(test_time_passes),
-        TEST(test_refused),        TEST(test_failed),
-        TEST(test_unclear),        TEST(test_lock_is_held),
-        TEST(test_lost_lock),      TEST(test_revoked),
-        TEST(test_store_fails),    TEST(test_revoked_meanwhile),
-        TEST(test_another_owner),  TEST(test_who),
-        TEST(test_not_configured), TEST(test_logout),
+        TEST(test_session_begins),
+        TEST(test_fresh_token),
+        TEST(test_refresh_once),
+        TEST(test_time_passes),
+        TEST(test_refused),
+        TEST(test_failed),
+        TEST(test_unclear),
+        TEST(test_lock_is_held),
+        TEST(test_lost_lock),
+        TEST(test_sent_by_another),
+        TEST(test_revoked),
+        TEST(test_store_fails),
+        TEST(test_revoked_meanwhile),
+        TEST(test_another_owner),
+        TEST(test_who),
+        TEST(test_not_configured),
+        TEST(test_logout),
     };
 
     if (!stores_can_start(STORE_LMDB))

@@ -44,7 +44,10 @@ stored_record(const struct pst_session *session)
 static enum pst_err
 get(const struct pst_session *session, struct pst_session *stored)
 {
-    return stored_tokens_get(&place.f.ctx, place.f.arena, session, stored);
+    int64_t sent;
+
+    return stored_tokens_get(&place.f.ctx, place.f.arena, session, stored,
+                             &sent);
 }
 
 static void
@@ -54,6 +57,7 @@ test_put_and_get(void **state)
     struct pst_session fresh = refreshable();
     struct pst_session stored;
     struct pst_str text;
+    int64_t sent;
 
     (void)state;
     place_init(NULL);
@@ -61,7 +65,7 @@ test_put_and_get(void **state)
     /* Nothing comes back that a revocation deleted. */
     assert_int_equal(stored_tokens_replace(&place.f.ctx, place.f.arena, &fresh),
                      PST_REVOKED);
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &old),
+    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &old, 0),
                      PST_OK);
     fresh.upstream = PST_STR("\"access-2\"");
     fresh.refresh = PST_STR("\"refresh-2\"");
@@ -72,6 +76,20 @@ test_put_and_get(void **state)
     assert_true(pst_str_equal(stored.upstream, fresh.upstream));
     assert_true(pst_str_equal(stored.refresh, fresh.refresh));
     assert_int_equal(stored.token_end, fresh.token_end);
+    /* A mark, which the next tokens take away. */
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &fresh, FIXTURE_NOW),
+        PST_OK);
+    assert_int_equal(
+        stored_tokens_get(&place.f.ctx, place.f.arena, &old, &stored, &sent),
+        PST_OK);
+    assert_int_equal(sent, FIXTURE_NOW);
+    assert_int_equal(stored_tokens_replace(&place.f.ctx, place.f.arena, &fresh),
+                     PST_OK);
+    assert_int_equal(
+        stored_tokens_get(&place.f.ctx, place.f.arena, &old, &stored, &sent),
+        PST_OK);
+    assert_int_equal(sent, 0);
     text = pst_str_from_bytes(stored_record(&old));
     assert_false(pst_str_contains(text, PST_STR("access")));
     assert_false(pst_str_contains(text, PST_STR("refresh")));
@@ -89,8 +107,8 @@ test_end(void **state)
 
     (void)state;
     place_init(NULL);
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &session),
-                     PST_OK);
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &session, 0), PST_OK);
     place.f.ctx.now = session.exp;
     assert_int_equal(get(&session, &stored), PST_NOT_FOUND);
     place.f.ctx.now = session.exp - 1;
@@ -115,7 +133,7 @@ test_bound_to_the_session(void **state)
     (void)state;
     place_init(NULL);
     other.sid[0] ^= 1;
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &other),
+    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &other, 0),
                      PST_OK);
     store_id_sid(mine.sid, &id);
     assert_int_equal(store_tokens_put(place.f.ctx.store, &id,
@@ -140,8 +158,8 @@ test_changed_record(void **state)
 
     (void)state;
     place_init(NULL);
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &session),
-                     PST_OK);
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &session, 0), PST_OK);
     store_id_sid(session.sid, &id);
     record = stored_record(&session);
     for (size_t i = 0; i < record.len; i++) {
@@ -185,8 +203,8 @@ test_secrets_change(void **state)
                                          PST_STR("test"), &reason),
                          PST_OK);
     place.f.ctx.ring = rings[0];
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &session),
-                     PST_OK);
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &session, 0), PST_OK);
     for (size_t i = 0; i < PST_COUNT(rings); i++) {
         place.f.ctx.ring = rings[i];
         assert_int_equal(get(&session, &stored), want[i]);
@@ -207,8 +225,9 @@ test_no_store(void **state)
     place_init(NULL);
     store = place.f.ctx.store;
     place.f.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &session),
-                     PST_STORE_DOWN);
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &session, 0),
+        PST_STORE_DOWN);
     assert_int_equal(
         stored_tokens_replace(&place.f.ctx, place.f.arena, &session),
         PST_STORE_DOWN);
@@ -216,8 +235,9 @@ test_no_store(void **state)
     store_close(&place.f.ctx.store);
     place.f.ctx.store = store;
     fixture_break_random(&place.f);
-    assert_int_equal(stored_tokens_put(&place.f.ctx, place.f.arena, &session),
-                     PST_NO_RANDOM);
+    assert_int_equal(
+        stored_tokens_put(&place.f.ctx, place.f.arena, &session, 0),
+        PST_NO_RANDOM);
     place_fini();
 }
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -306,6 +307,27 @@ test_header(void **state)
     fixture_fini(&fix);
 }
 
+/* Each token fits a session, and both together do not. */
+static void
+test_too_large(void **state)
+{
+    static char body[2 * 12500 + 100];
+    struct token_refresh got;
+
+    (void)state;
+    (void)snprintf(body, sizeof(body),
+                   RENEW("\"secret\":\"%012500d\",\"refreshToken\":"
+                         "\"%012500d\",\"ownerId\":\"7\""),
+                   1, 1);
+    init(NULL);
+    assert_int_equal(
+        run(&(struct fixture_answer){.status = 200, .body = body}, &got),
+        PST_OK);
+    assert_int_equal(got.result, TOKEN_REFRESH_FAILED);
+    assert_int_equal(got.error, PST_UPSTREAM_BROKEN);
+    fixture_fini(&fix);
+}
+
 int
 main(void)
 {
@@ -313,6 +335,7 @@ main(void)
         cmocka_unit_test(test_request),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_header),
+        cmocka_unit_test(test_too_large),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
