@@ -8,14 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "order"
-#define LOCK_FILE_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define FILE_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+
+/* Bytes of the path of a file: the folder's, and a name. */
+#define FILE_PATH_SIZE (STORE_URL_PART_MAX + 1 + 16)
 
 /* Of the files of a shared folder. */
 #define SHARED_FILE_MODE 0660
@@ -23,8 +24,17 @@
 static pthread_mutex_t folders_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lmdb_folder *folders;
 
-/* The files of LMDB. */
-static const char *const files[] = {"data.mdb", "lock.mdb"};
+/* LMDB's mark (MDB_MAGIC), and the size of the head of a page before it. */
+#define LMDB_MAGIC 0xBEEFC0DEu
+#define LMDB_PAGE_HEAD_LEN (sizeof(size_t) + 8)
+
+/* The files of LMDB, and the one whose bytes are locked. */
+#define LOCK_FILE "order"
+static const struct lmdb_file {
+    const char *name;
+    off_t magic_at; /* -1: the file is empty */
+} files[] = {
+    {"data.mdb", LMDB_PAGE_HEAD_LEN}, {"lock.mdb", 0}, {LOCK_FILE, -1}};
 
 /*
  * Create the folder if it is missing, and check who may use it.
@@ -55,29 +65,69 @@ lmdb_folder_prepare(const char *path, struct stat *folder)
 
 /* Shared folders. */
 
+/* Is it a file of a store? A member of the group can move others here. */
+static bool
+lmdb_file_is_genuine(int file, const struct stat *found, off_t magic_at)
+{
+    uint32_t magic = 0;
+
+    if (!S_ISREG(found->st_mode) || found->st_nlink != 1)
+        return false;
+    return found->st_size == 0 ||
+           (pread(file, &magic, sizeof(magic), magic_at) == sizeof(magic) &&
+            magic == LMDB_MAGIC);
+}
+
+/* Make a file. It gets its name when it has its mode, which the umask may have
+ * withheld: so nobody finds a file that others cannot open, and nobody waits.
+ */
+static int
+lmdb_file_make(const char *path, gid_t group, const char *name)
+{
+    char made[FILE_PATH_SIZE];
+    char last[FILE_PATH_SIZE];
+    int file;
+    int rc = 0;
+
+    (void)snprintf(made, sizeof(made), "%s/new-XXXXXX", path);
+    (void)snprintf(last, sizeof(last), "%s/%s", path, name);
+    file = mkostemp(made, O_CLOEXEC);
+    if (file < 0)
+        return errno;
+    if (fchown(file, (uid_t)-1, group) != 0 ||
+        fchmod(file, SHARED_FILE_MODE) != 0 ||
+        (link(made, last) != 0 && errno != EEXIST))
+        rc = errno;
+    close(file);
+    unlink(made);
+    return rc;
+}
+
 /*
- * Make a file that every member of the group can open; it may exist. Its owner
- * gives it the group and the mode, for the umask may have withheld them, and it
- * may be older than the sharing.
+ * Make a file that every member of the group can open; it may exist. If it is
+ * older than the sharing, its owner gives it the group and the mode.
  *   folder  a descriptor, and what fstat(2) says of it
  * Returns 0, LMDB_FILE_IS_FOREIGN or an errno.
  */
 static int
-lmdb_file_share(int folder, const struct stat *found, const char *name)
+lmdb_file_share(const char *path, int folder, const struct stat *place,
+                const struct lmdb_file *wanted)
 {
-    int file = openat(folder, name, LOCK_FILE_FLAGS | O_CREAT | O_NONBLOCK,
-                      SHARED_FILE_MODE);
-    struct stat st;
+    int file = openat(folder, wanted->name, FILE_FLAGS);
+    struct stat found;
     int rc = 0;
 
+    if (file < 0 && errno == ENOENT)
+        return lmdb_file_make(path, place->st_gid, wanted->name);
     if (file < 0)
         return errno == EACCES ? LMDB_FILE_IS_FOREIGN : errno;
-    if (fstat(file, &st) != 0)
+    if (fstat(file, &found) != 0)
         rc = errno;
-    else if (st.st_uid == geteuid() &&
-             (st.st_gid != found->st_gid ||
-              (st.st_mode & 0777) != SHARED_FILE_MODE) &&
-             (fchown(file, (uid_t)-1, found->st_gid) != 0 ||
+    else if (found.st_uid == geteuid() &&
+             (found.st_gid != place->st_gid ||
+              (found.st_mode & 0777) != SHARED_FILE_MODE) &&
+             lmdb_file_is_genuine(file, &found, wanted->magic_at) &&
+             (fchown(file, (uid_t)-1, place->st_gid) != 0 ||
               fchmod(file, SHARED_FILE_MODE) != 0))
         rc = errno;
     close(file);
@@ -90,34 +140,33 @@ lmdb_file_share(int folder, const struct stat *found, const char *name)
  * Returns 0, LMDB_FILE_IS_FOREIGN or an errno.
  */
 static int
-lmdb_folder_share_files(int folder, const char *const *names, size_t count)
-{
-    struct stat found;
-    int rc = 0;
-
-    if (fstat(folder, &found) != 0)
-        return errno;
-    if (!store_folder_is_shared(found.st_mode))
-        return 0;
-    /* Nobody must find a file that has not got its mode yet. */
-    if (flock(folder, LOCK_EX) != 0)
-        return errno;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = lmdb_file_share(folder, &found, names[i]);
-    return rc;
-}
-
-static int
 lmdb_folder_share(const char *path)
 {
-    int folder = open(path, FOLDER_FLAGS);
-    int rc;
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat place;
+    int rc = 0;
 
     if (folder < 0)
         return errno;
-    rc = lmdb_folder_share_files(folder, files, PST_COUNT(files));
-    close(folder); /* and its lock */
+    if (fstat(folder, &place) != 0)
+        rc = errno;
+    else if (store_folder_is_shared(place.st_mode)) {
+        for (size_t i = 0; i < PST_COUNT(files) && rc == 0; i++)
+            rc = lmdb_file_share(path, folder, &place, &files[i]);
+    }
+    close(folder);
     return rc;
+}
+
+/* In a folder of one user, this makes it. */
+static int
+lmdb_lock_file_open(const char *path, int *descriptor)
+{
+    char name[FILE_PATH_SIZE];
+
+    (void)snprintf(name, sizeof(name), "%s/" LOCK_FILE, path);
+    *descriptor = open(name, FILE_FLAGS | O_CREAT, 0600);
+    return *descriptor < 0 ? errno : 0;
 }
 
 /* Folders that are open in this process. */
@@ -134,25 +183,44 @@ lmdb_folder_find(const struct stat *found)
     return folder;
 }
 
+static int
+lmdb_folder_open_files(struct lmdb_folder *folder, const struct store_url *url)
+{
+    int rc = lmdb_folder_share(url->path);
+
+    if (rc == 0)
+        rc = lmdb_lock_file_open(url->path, &folder->lock_file);
+    if (rc)
+        return rc;
+    rc = lmdb_environment_open(&folder->environment, url->path,
+                               (size_t)url->map_size);
+    if (rc)
+        close(folder->lock_file);
+    return rc;
+}
+
+static void
+lmdb_folder_close_files(struct lmdb_folder *folder)
+{
+    lmdb_readers_fini(&folder->readers);
+    lmdb_environment_close(&folder->environment);
+    close(folder->lock_file);
+}
+
 /* Open a folder, and add it to the list. */
 static int
 lmdb_folder_open(const struct store_url *url, const struct stat *found,
                  struct lmdb_folder **out)
 {
-    int rc = lmdb_folder_share(url->path);
-    struct lmdb_folder *folder;
+    struct lmdb_folder *folder = calloc(1, sizeof(*folder));
+    int rc;
 
-    if (rc)
-        return rc;
-    folder = calloc(1, sizeof(*folder));
     if (!folder)
         return ENOMEM;
     folder->pid = getpid();
     folder->device = found->st_dev;
     folder->inode = found->st_ino;
-    folder->lock_file = -1;
-    rc = lmdb_environment_open(&folder->environment, url->path,
-                               (size_t)url->map_size);
+    rc = lmdb_folder_open_files(folder, url);
     if (rc) {
         free(folder);
         return rc;
@@ -161,8 +229,7 @@ lmdb_folder_open(const struct store_url *url, const struct stat *found,
     rc = lmdb_writer_new(&folder->writer, &folder->environment,
                          &folder->readers);
     if (rc) {
-        lmdb_readers_fini(&folder->readers);
-        lmdb_environment_close(&folder->environment);
+        lmdb_folder_close_files(folder);
         free(folder);
         return rc;
     }
@@ -193,54 +260,6 @@ lmdb_folder_acquire(const struct store_url *url, struct lmdb_folder **out)
     return rc;
 }
 
-/* Create the file only where every process can open it (mode 0600). */
-static int
-lmdb_lock_file_create(int folder, int *descriptor)
-{
-    struct stat found;
-
-    if (fstat(folder, &found) != 0)
-        return errno;
-    if (found.st_uid != geteuid())
-        return LMDB_FOLDER_IS_FOREIGN;
-    *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS | O_CREAT, 0600);
-    return *descriptor < 0 ? errno : 0;
-}
-
-static int
-lmdb_lock_file_open(const char *path, int *descriptor)
-{
-    static const char *const name = LOCK_FILE;
-    int folder = open(path, FOLDER_FLAGS);
-    int rc;
-
-    if (folder < 0)
-        return errno;
-    rc = lmdb_folder_share_files(folder, &name, 1);
-    if (rc == 0) {
-        *descriptor = openat(folder, LOCK_FILE, LOCK_FILE_FLAGS);
-        if (*descriptor < 0)
-            rc = errno == ENOENT ? lmdb_lock_file_create(folder, descriptor)
-                                 : errno;
-    }
-    close(folder);
-    return rc;
-}
-
-int
-lmdb_folder_open_lock_file(struct lmdb_folder *folder, const char *path,
-                           int *descriptor)
-{
-    int rc = 0;
-
-    pthread_mutex_lock(&folders_lock);
-    if (folder->lock_file < 0)
-        rc = lmdb_lock_file_open(path, &folder->lock_file);
-    *descriptor = folder->lock_file;
-    pthread_mutex_unlock(&folders_lock);
-    return rc;
-}
-
 void
 lmdb_folder_release(struct lmdb_folder *folder)
 {
@@ -251,10 +270,7 @@ lmdb_folder_release(struct lmdb_folder *folder)
         while (*link != folder)
             link = &(*link)->next;
         *link = folder->next;
-        lmdb_readers_fini(&folder->readers);
-        lmdb_environment_close(&folder->environment);
-        if (folder->lock_file >= 0)
-            close(folder->lock_file);
+        lmdb_folder_close_files(folder);
         free(folder);
     }
     pthread_mutex_unlock(&folders_lock);

@@ -26,12 +26,12 @@ struct lmdb_folder {
     struct lmdb_environment environment;
     struct lmdb_readers readers;
     struct lmdb_writer *writer;
+    int lock_file; /* "order", whose bytes are locked (store/lmdb_lock.c) */
 
     /* For store/lmdb_folder.c. */
     struct lmdb_folder *next;
     unsigned users;
-    pid_t pid;     /* a child process must open its own */
-    int lock_file; /* -1: not open */
+    pid_t pid; /* a child process must open its own */
     dev_t device;
     ino_t inode;
 };
@@ -45,16 +45,6 @@ struct lmdb_folder {
  */
 PST_MUST_USE int lmdb_folder_acquire(const struct store_url *url,
                                      struct lmdb_folder **out);
-
-/*
- * Open the file "order", whose bytes are locked (store/lmdb_lock.c), or share
- * what is open. It is closed with the folder.
- *   path        of the folder
- *   descriptor  set on success
- * Returns 0, LMDB_FOLDER_IS_FOREIGN, LMDB_FILE_IS_FOREIGN or an errno.
- */
-PST_MUST_USE int lmdb_folder_open_lock_file(struct lmdb_folder *folder,
-                                            const char *path, int *descriptor);
 
 /* The last user closes it, after what was posted to the writer. While the
  * writer hangs, it stays open, for the next user. */

@@ -201,11 +201,8 @@ enum pst_err
 lmdb_handle_lock_file(struct lmdb_handle *handle, int *descriptor)
 {
     enum pst_err e = lmdb_ensure_open(handle);
-    int rc;
 
-    if (e)
-        return e;
-    rc = lmdb_folder_open_lock_file(handle->folder, handle->url.path,
-                                    descriptor);
-    return rc ? lmdb_set_error(handle, rc) : PST_OK;
+    if (!e)
+        *descriptor = handle->folder->lock_file;
+    return e;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -185,6 +186,37 @@ run_as_member(uid_t user, void (*then)(struct store *store))
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* A file that a member of the group moved here stays its owner's alone; and
+ * nobody who locks the folder makes others wait. */
+static void
+test_file_that_is_not_of_the_store(void **state)
+{
+    char path[128];
+    char file[160];
+    int folder;
+    int fd;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(stores.folder, 0711), 0);
+    make_shared_folder(path);
+    (void)snprintf(file, sizeof(file), "%s/data.mdb", path);
+    fd = open(file, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "a file with a secret in it", 26), 26);
+    close(fd);
+    assert_int_equal(chown(file, 1001, 1001), 0);
+    assert_int_equal(run_as_member(1001, NULL), 3); /* MDB_INVALID */
+    assert_int_equal(stat_file("data.mdb").st_mode & 0777, 0600);
+    assert_int_equal(stat_file("data.mdb").st_gid, 1001);
+    assert_int_equal(unlink(file), 0);
+    folder = open(path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(folder, LOCK_EX), 0);
+    assert_int_equal(run_as_member(1001, NULL), 0);
+    close(folder);
 }
 
 /* Die as kill -9 does. */
@@ -373,7 +405,7 @@ main(void)
         TEST(test_shared_folder), TEST(test_two_users),
         TEST(test_not_permitted), TEST(test_missing_folder),
         TEST(test_no_folder),     TEST(test_two_handles),
-        TEST(test_root),
+        TEST(test_root),          TEST(test_file_that_is_not_of_the_store),
     };
 
     return cmocka_run_group_tests_name("lmdb_folder", tests, NULL, NULL);
