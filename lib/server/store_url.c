@@ -387,5 +387,5 @@ store_url_emit(struct pst_buf *buf, const struct store_url *url)
 bool
 store_folder_is_shared(mode_t mode)
 {
-    return (mode & (S_ISGID | S_IWGRP | S_IWOTH)) == (S_ISGID | S_IWGRP);
+    return (mode & (S_ISGID | S_IWGRP | S_IRWXO)) == (S_ISGID | S_IWGRP);
 }

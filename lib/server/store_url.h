@@ -82,7 +82,8 @@ void store_url_emit(struct pst_buf *buf, const struct store_url *url);
 
 /*
  * Do several users share an LMDB folder of this mode? Its group may write there
- * and nobody else, and new files get its group (set-group-ID: mode 2770).
+ * and others may do nothing there; new files get its group (set-group-ID: mode
+ * 2770).
  */
 bool store_folder_is_shared(mode_t mode);
 

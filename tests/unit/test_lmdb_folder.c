@@ -66,7 +66,7 @@ test_files(void **state)
 static void
 test_open_folder(void **state)
 {
-    static const mode_t modes[] = {0770, 0702, 02707, 02777};
+    static const mode_t modes[] = {0770, 0702, 02707, 02777, 02775, 02771};
     struct store_id sid = stores_id(1);
     struct store *store;
     char path[128];
