@@ -191,10 +191,13 @@ is_document_refused(const struct pst_json *root)
            !pst_str_contains(message, PST_STR("operation"));
 }
 
-/* Let the backend validate a document, without running it. */
+/*
+ * Let the backend validate a document, without running it.
+ *   name  such as "logout", for the message that it fits
+ */
 static int
 probe_other_document(struct backend_probe *probe, const char *variable,
-                     struct pst_str document)
+                     const char *name, struct pst_str document)
 {
     const struct pst_json *root;
     struct pst_str body;
@@ -214,8 +217,10 @@ probe_other_document(struct backend_probe *probe, const char *variable,
     root = backend_probe_response(probe);
     if (!root)
         return backend_probe_report_no_graphql(probe);
-    if (!is_document_refused(root))
+    if (!is_document_refused(root)) {
+        printf("the %s document fits the backend's schema\n", name);
         return 0;
+    }
     backend_probe_report_message(
         variable,
         strcmp(variable, LOGOUT_VARIABLE) == 0
@@ -273,15 +278,15 @@ probe_all_documents(const struct config *config, struct backend_probe *probe)
 
     for (size_t i = 1; i < backend->login_count && !status; i++)
         status = probe_other_document(probe, "POSTERN_LOGIN_DOCUMENT",
-                                      backend->logins[i].text);
+                                      "other login", backend->logins[i].text);
     if (!status && backend->who.field)
         status = probe_who_document(config, probe);
     if (!status && backend->refresh.field)
         status = probe_other_document(probe, "POSTERN_REFRESH_DOCUMENT",
-                                      backend->refresh.text);
+                                      "refresh", backend->refresh.text);
     if (!status && config->upstream_logout != LOGOUT_NEVER)
-        status =
-            probe_other_document(probe, LOGOUT_VARIABLE, backend->logout_text);
+        status = probe_other_document(probe, LOGOUT_VARIABLE, "logout",
+                                      backend->logout_text);
     return status;
 }
 

@@ -198,10 +198,11 @@ def test_check_prints_the_settings_and_tests_the_backend(backend):
     assert table["POSTERN_IDLE_TIMEOUT"] == "1h"
     assert table["POSTERN_COOKIE_NAME"] == "__Host-Http-session"
     assert table["POSTERN_LIFETIME"] == "12h"  # a default
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "the backend is reachable: status 200", UNDERSTOOD,
         "its answer to a made-up name and password: "
-        + REFUSED["errors"][0]["message"]]
+        + REFUSED["errors"][0]["message"],
+        "the logout document fits the backend's schema"]
     assert SECRET not in done.stdout.decode()
     # A login of an unknown user, and a logout that is not executed.
     login, logout = [json.loads(body) for _, _, body in backend.seen]
@@ -298,28 +299,39 @@ def test_check_accepts_every_kind_of_refusal(backend, status, body):
 
 
 def test_check_tests_all_documents(backend, tmp_path):
-    """All login documents, and the who document: without a token there must be
-    no user."""
+    """All login documents, the refresh and logout documents, and the who
+    document: without a token there must be no user."""
     files = {}
     for name, text in {
             "login": "mutation($email:String!,$password:String!){login(email:"
-                     "$email,password:$password){secret ownerId email ttl}}",
-            "refresh": "mutation{refresh{secret ownerId email ttl}}",
+                     "$email,password:$password){secret ownerId email ttl "
+                     "refreshToken}}",
+            "refresh": "mutation{again{secret ownerId email ttl refreshToken}}",
+            "renew": "mutation($refreshToken:String!){renew(refreshToken:"
+                     "$refreshToken){secret ttl refreshToken}}",
             "who": "{me{ownerId email ttl}}"}.items():
         files[name] = tmp_path / name
         files[name].write_text(text, encoding="ascii")
     variables = {"POSTERN_UPSTREAM": backend.url,
                  "POSTERN_WHO_DOCUMENT": str(files["who"]),
                  "POSTERN_LOGIN_DOCUMENT":
-                 f"{files['login']} {files['refresh']}"}
+                 f"{files['login']} {files['refresh']}",
+                 "POSTERN_REFRESH_DOCUMENT": str(files["renew"]),
+                 "POSTERN_REFRESH_TOKEN": "refreshToken",
+                 "POSTERN_STORE": f"lmdb:{tmp_path}"}
     no_user = (200, JSON, {"data": {"me": None}})
     backend.answers = {"{me{": no_user}
     done = postern("check", **variables)
     assert done.returncode == 0 and done.stderr == b"", done
-    assert done.stdout.decode().splitlines()[-1] == (
-        "the who document is understood: without a token there is no user")
+    assert done.stdout.decode().splitlines()[-4:] == [
+        "the other login document fits the backend's schema",
+        "the who document is understood: without a token there is no user",
+        "the refresh document fits the backend's schema",
+        "the logout document fits the backend's schema"]
     for word, answer, variable in (
-            ("refresh", (400, JSON, SCHEMA_ERROR), "POSTERN_LOGIN_DOCUMENT"),
+            ("again", (400, JSON, SCHEMA_ERROR), "POSTERN_LOGIN_DOCUMENT"),
+            ("renew", (400, JSON, SCHEMA_ERROR), "POSTERN_REFRESH_DOCUMENT"),
+            ("logout", (400, JSON, SCHEMA_ERROR), "POSTERN_LOGOUT_DOCUMENT"),
             ("{me{", (400, JSON, SCHEMA_ERROR), "POSTERN_WHO_DOCUMENT"),
             ("{me{", (200, JSON, {"data": {"me": {
                 "ownerId": 1, "email": "a"}}}), "POSTERN_WHO_DOCUMENT")):
