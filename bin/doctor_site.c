@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "gateway/secure_cookie.h"
 #include "print.h"
 
 /* An origin and a name that nobody has (RFC 2606). */
@@ -129,6 +130,11 @@ check_login_page(struct doctor *doctor)
 static void
 check_tls(struct doctor *doctor)
 {
+    if (secure_cookie_is_loopback(doctor->probe.site)) {
+        puts("-      the site is http:// on this machine: Chrome and Firefox "
+             "keep Secure cookies there, Safari does not");
+        return;
+    }
     if (!doctor->is_https) {
         report(doctor, false,
                "the site is not https: passwords can be read on the way, and "
