@@ -68,7 +68,7 @@ def test_variables_of_an_env_file_in_apache(backend):
     site = FcgidWithEnvFile(backend, POSTERN_SITE_NAME="Fish & Chips",
                             POSTERN_REGISTER_URL="/register?a=1&b=2")
     try:
-        page = site.request("GET", "/login").text
+        page = site.get("/login").text
         assert "Fish &amp; Chips" in page and "/register?a=1&amp;b=2" in page
     finally:
         site.close()
