@@ -343,23 +343,23 @@ identity_revalidate(struct context *ctx, struct request *req,
     return e == PST_REVOKED ? PST_UNCONFIRMED : e;
 }
 
-/* The session has ended here, whatever the backend says. */
-static enum pst_err
-check_logout_response(const struct context *ctx, const struct request *req,
-                      const struct forward_response *response)
+/* A backend that refuses is no failure: the session has ended here, and the
+ * token may have ended there before. */
+static void
+log_logout_refused(const struct context *ctx, const struct request *req,
+                   const struct forward_response *response)
 {
     const struct pst_json *root;
     bool is_json = !response->encoded &&
                    pst_json_parse(req->arena, response->body, &root) == PST_OK;
 
     if (is_json && !graphql_has_errors(root) && response->status < 400)
-        return PST_OK;
+        return;
     LOG_EVENT(ctx->log, LEVEL_WARNING, "backend-logout-refused",
               LOG_C_STRING("request", req->id),
               LOG_NUMBER("status", response->status),
               LOG_STR("reason", is_json ? graphql_loggable_reason(root)
                                         : PST_STR("the answer is not JSON")));
-    return PST_UPSTREAM_BROKEN;
 }
 
 enum pst_err
@@ -376,7 +376,9 @@ identity_logout(struct context *ctx, struct request *req,
         return PST_NO_MEMORY;
     e = send_own_document(ctx, req, ctx->config->backend.logout_text, &how,
                           response);
-    return e ? e : check_logout_response(ctx, req, response);
+    if (!e)
+        log_logout_refused(ctx, req, response);
+    return e;
 }
 
 void

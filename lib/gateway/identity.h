@@ -87,9 +87,8 @@ identity_begin_session(struct context *ctx, const struct request *req,
 /*
  * Send the backend its logout document with these credentials, also when the
  * client has gone. The caller checks whether it is to be sent
- * (POSTERN_UPSTREAM_LOGOUT). Returns PST_NO_MEMORY, PST_UPSTREAM_BROKEN (the
- * backend answered with an error, which is logged) or what forward_buffered()
- * returns.
+ * (POSTERN_UPSTREAM_LOGOUT). Returns PST_NO_MEMORY or what forward_buffered()
+ * returns. That the backend answers with an error is logged only.
  */
 PST_MUST_USE enum pst_err identity_logout(struct context *ctx,
                                           struct request *req,

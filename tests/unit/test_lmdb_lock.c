@@ -78,7 +78,8 @@ test_killed_holder(void **state)
     close(reports[1]);
 }
 
-/* It is made when it is first needed, and is for its owner only. */
+/* It is opened with the folder, so that no request waits for the disk, and is
+ * for its owner only. */
 static void
 test_file(void **state)
 {
@@ -87,7 +88,7 @@ test_file(void **state)
 
     (void)state;
     assert_int_equal(store_ping(store, NOW), PST_OK);
-    assert_int_not_equal(stat(path, &found), 0);
+    assert_int_equal(stat(path, &found), 0);
     assert_int_equal(store->backend->lock(store, &lock), PST_OK);
     store->backend->unlock(store, &lock);
     assert_int_equal(stat(path, &found), 0);
@@ -101,7 +102,10 @@ test_no_file(void **state)
     struct store_lock lock = {.place.id = stores_id(0)};
 
     (void)state;
+    store_close(&store);
+    assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
+    store = stores_open(&stores, "test");
     assert_int_equal(store->backend->lock(store, &lock), PST_STORE_DOWN);
     assert_non_null(strstr(store_error(store), "directory"));
 }
