@@ -309,9 +309,8 @@ check_refresh_variables(const struct login_document *refresh,
         own = own->next;
     if (own && !variable_is_named(own, REFRESH_VARIABLE))
         return config_set_error(reason,
-                                "is a document that declares $%.*s, but it is "
-                                "sent with $refreshToken only: call its "
-                                "variable $refreshToken",
+                                "is a document that declares $%.*s: its one "
+                                "variable must be called $refreshToken",
                                 (int)own->name.len, own->name.ptr);
     if (!own || !values_use_variable(refresh->field->arguments, own->name))
         return config_set_error(reason,

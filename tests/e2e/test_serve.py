@@ -982,9 +982,13 @@ def test_query_string_cannot_become_an_argument(tmp_path):
 
 
 def test_cgi_truncated_answer_sets_the_exit_status():
-    result = run_cgi(**fcgi.params("GET", "cut=1"))
+    result = run_cgi(**fcgi.params("GET", "size=1000000&late=1&cut=1"))
     assert result.returncode == 74
     assert result.stdout.startswith(b"Status: 200")
+    # Nothing was sent yet: an answer takes its place.
+    result = run_cgi(**fcgi.params("GET", "cut=1"))
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"Status: 502")
 
 
 def test_cgi_with_closed_output_fails_and_is_logged():

@@ -233,11 +233,11 @@ test_refresh(void **state)
         {"another variable",
          "mutation($refreshToken:S,$x:I=1){renew(t:$refreshToken,x:$x){secret}"
          "}",
-         "declares $x, but it is sent with $refreshToken only"},
+         "declares $x: its one variable must be called $refreshToken"},
         {"another variable before it",
          "mutation($x:I=1,$refreshToken:S){renew(t:$refreshToken,x:$x){secret}"
          "}",
-         "declares $x, but it is sent with $refreshToken only"},
+         "declares $x: its one variable must be called $refreshToken"},
         {"another name", "mutation($token:S){renew(t:$token){secret}}",
          "declares $token"},
     };
