@@ -132,7 +132,7 @@ SHOP = ("look at the products", "put something into the cart",
 @pytest.mark.parametrize("arguments, titles", [
     ([], MARKET), (["--cgi"], MARKET), (["--backend", "vendure"], SHOP)],
     ids=["fastcgi", "cgi", "vendure"])
-def test_once_session(tmp_path, arguments, titles):
+def test_once(tmp_path, arguments, titles):
     """The first command in README.md."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD, *arguments],
@@ -257,7 +257,7 @@ def run_lines(lines):
 
 
 @pytest.mark.parametrize("victim", ["lighttpd", "backend", "php-cgi"])
-def test_a_process_dies(start_demo, tmp_path, victim):
+def test_dies(start_demo, tmp_path, victim):
     """It reports the process and stops the others."""
     demo = start_demo()
     (pid,) = [pid for pid, command in left_running(tmp_path).items()

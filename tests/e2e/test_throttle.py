@@ -110,7 +110,7 @@ def test_throttled_form_shows_the_reason(per_account, account):
         by_form(per_account, account.email, "wrong", address())
     answer = by_form(per_account, account.email, "wrong", address())
     assert_throttled(answer)
-    assert b"too many attempts" in answer.body and b"<form" in answer.body
+    assert b"Too many attempts" in answer.body and b"<form" in answer.body
     assert account.email.encode() in answer.body
 
 

@@ -590,9 +590,14 @@ def test_mutation_does_not_use_a_connection_that_was_idle(
 
 
 def test_cut_answer_does_not_look_complete(tls, backend):
-    for plan in (dict(headers=[["Content-Length", "5000"]], body="{", close=True),
-                 dict(chunks=['{"data":'], cut=True)):
+    part = '{"data":' + " " * 200_000
+    for plan in (dict(headers=[["Content-Length", "500000"]], body=part,
+                      close=True),
+                 dict(chunks=[part], cut=True)):
         backend.next(**plan)
         with pytest.raises(fcgi.IncompleteResponse):
             ask(tls, {"query": "{ a }"})
+    # Nothing was sent yet: an answer takes its place.
+    backend.next(headers=[["Content-Length", "5000"]], body="{", close=True)
+    assert ask(tls, {"query": "{ a }"}).status == 502
     assert ask(tls).status == 200
