@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""demo/run: one command builds and starts the demo, Ctrl-C stops it.
-
-The test names are short: tmp_path contains them, and a Unix socket address has at
-most 107 bytes.
-"""
+"""demo/run: one command builds and starts the demo, Ctrl-C stops it."""
 
 import os
+import pathlib
 import re
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 
 import http_client
@@ -23,6 +21,14 @@ from test_page import Browser
 
 RUN = os.path.join(ROOT, "demo/run")
 EMAIL, PASSWORD = "demo@example.com", "drawbridge-42"
+
+
+@pytest.fixture(name="tmp_path")
+def tmp_path_fixture():
+    """A short path: the address of a Unix socket has at most 107 bytes."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="demo-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment(folder):
@@ -132,7 +138,7 @@ SHOP = ("look at the products", "put something into the cart",
 @pytest.mark.parametrize("arguments, titles", [
     ([], MARKET), (["--cgi"], MARKET), (["--backend", "vendure"], SHOP)],
     ids=["fastcgi", "cgi", "vendure"])
-def test_once(tmp_path, arguments, titles):
+def test_once_session(tmp_path, arguments, titles):
     """The first command in README.md."""
     done = subprocess.run(
         [RUN, "--once", "--port", "0", "--build", BUILD, *arguments],
@@ -257,7 +263,7 @@ def run_lines(lines):
 
 
 @pytest.mark.parametrize("victim", ["lighttpd", "backend", "php-cgi"])
-def test_dies(start_demo, tmp_path, victim):
+def test_a_process_dies(start_demo, tmp_path, victim):
     """It reports the process and stops the others."""
     demo = start_demo()
     (pid,) = [pid for pid, command in left_running(tmp_path).items()

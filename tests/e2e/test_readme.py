@@ -31,7 +31,7 @@ CONFIGURE = ["postern config systemd postern-sysusers.conf | systemd-sysusers -"
              "COOKIE_SESSION_SECRET_FILE=/etc/postern/secret "
              "POSTERN_ORIGIN=https://shop.example "
              "POSTERN_UPSTREAM=http://127.0.0.1:3000/graphql postern check"]
-IN_OTHER_TESTS = {"demo/run --once": test_demo.test_once,
+IN_OTHER_TESTS = {"demo/run --once": test_demo.test_once_session,
                   "demo/run": test_demo.test_keep_restarts}
 TEST_RUNNER = ["tests/run"]
 NOT_RUN = []  # behind a line "# not run: reason"
