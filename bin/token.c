@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "print.h"
 #include "session/claims.h"
+#include "session/hidden_claims.h"
 
 #define HIDDEN_TOKEN PST_STR("\"(hidden)\"")
 
@@ -170,26 +171,6 @@ print_claims(const struct job *job, const struct pst_session *session)
     return PST_OK;
 }
 
-/* In a signed token, `upstream` and the refresh token are sealed tokens
- * themselves: open one.
- *   claim  JSON; may be absent */
-static enum pst_err
-reveal_hidden_claim(const struct job *job, struct pst_str *claim)
-{
-    const struct pst_token_use use =
-        make_token_use(job->config, PST_PURPOSE_UPSTREAM);
-    const struct pst_json *value;
-    enum pst_err e;
-
-    if (job->config->format == PST_TOKEN_SEALED || pst_str_is_absent(*claim))
-        return PST_OK;
-    e = pst_json_parse(job->arena, *claim, &value);
-    if (e)
-        return e;
-    return pst_token_open(&use, job->arena, pst_json_string(value), claim,
-                          NULL);
-}
-
 static void
 print_labeled_time(const char *label, int64_t when)
 {
@@ -245,9 +226,8 @@ print_opened_token(const struct job *job)
     e = pst_claims_parse(job->arena, claims, &session);
     if (e)
         return report_token_error(e);
-    e = reveal_hidden_claim(job, &session.upstream);
-    if (!e)
-        e = reveal_hidden_claim(job, &session.refresh);
+    if (job->config->format == PST_TOKEN_SIGNED)
+        e = pst_hidden_claims_open(job->config->ring, job->arena, &session);
     if (e)
         return report_token_error(e);
     if (!job->arguments->reveal && !pst_str_is_absent(session.upstream))

@@ -5,25 +5,16 @@
  */
 #include "gateway/token_transport.h"
 
-#include "codec/json.h"
 #include "crypto/token.h"
 #include "gateway/session_cookies.h"
 #include "gateway/spilled_session.h"
 #include "session/claims.h"
+#include "session/hidden_claims.h"
 
 static struct pst_token_use
 session_token_use(const struct context *ctx, enum pst_purpose purpose)
 {
     return (struct pst_token_use){ctx->ring, purpose, ctx->config->format};
-}
-
-/* The credentials stay sealed even in the signed format, whose other claims
- * anyone can read. */
-static struct pst_token_use
-upstream_token_use(const struct context *ctx)
-{
-    return (struct pst_token_use){ctx->ring, PST_PURPOSE_UPSTREAM,
-                                  PST_TOKEN_SEALED};
 }
 
 static enum pst_purpose
@@ -34,25 +25,6 @@ session_cookie_purpose(const struct pst_session *session)
 }
 
 /* Opening. */
-
-/* In the signed format the backend's tokens are each a JWE of its own: replace
- * one by its contents.
- *   claim  JSON; may be absent */
-static enum pst_err
-open_hidden_claim(const struct context *ctx, struct pst_arena *arena,
-                  struct pst_str *claim)
-{
-    struct pst_token_use use = upstream_token_use(ctx);
-    const struct pst_json *value;
-    enum pst_err e;
-
-    if (ctx->config->format == PST_TOKEN_SEALED || pst_str_is_absent(*claim))
-        return PST_OK;
-    e = pst_json_parse(arena, *claim, &value);
-    if (e)
-        return e == PST_NO_MEMORY ? e : PST_FORGED;
-    return pst_token_open(&use, arena, pst_json_string(value), claim, NULL);
-}
 
 enum pst_err
 transport_verify(struct context *ctx, struct pst_arena *arena,
@@ -71,9 +43,8 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
     e = pst_claims_parse(arena, claims, &opened);
     if (e)
         return e;
-    e = open_hidden_claim(ctx, arena, &opened.upstream);
-    if (!e)
-        e = open_hidden_claim(ctx, arena, &opened.refresh);
+    if (ctx->config->format == PST_TOKEN_SIGNED)
+        e = pst_hidden_claims_open(ctx->ring, arena, &opened);
     if (e)
         return e;
     e = spilled_session_fetch(ctx, arena, &opened);
@@ -89,28 +60,20 @@ transport_verify(struct context *ctx, struct pst_arena *arena,
 
 /* Sealing. */
 
+/* Hide the backend's tokens, if others can read the claims. */
 static enum pst_err
-seal_hidden_claim(struct context *ctx, struct pst_arena *arena,
-                  struct pst_str *claim)
+hide_claims(struct context *ctx, struct pst_arena *arena,
+            struct pst_session *session)
 {
-    struct pst_token_use use = upstream_token_use(ctx);
-    uint8_t nonce[PST_NONCE_LEN];
-    struct pst_buf token;
-    struct pst_buf json;
+    uint8_t nonces[PST_HIDDEN_CLAIM_COUNT][PST_NONCE_LEN];
     enum pst_err e;
 
-    if (ctx->config->format == PST_TOKEN_SEALED || pst_str_is_absent(*claim))
+    if (ctx->config->format == PST_TOKEN_SEALED)
         return PST_OK;
-    e = ctx->random(nonce, sizeof(nonce));
-    if (e)
-        return e;
-    pst_buf_init_arena(&token, arena, PST_TOKEN_MAX);
-    e = pst_token_seal(&use, ctx->now, nonce, *claim, &token);
-    if (e)
-        return e;
-    pst_buf_init_arena(&json, arena, PST_TOKEN_MAX);
-    pst_json_emit_string(&json, pst_buf_str(&token));
-    return pst_buf_finish(&json, claim);
+    e = ctx->random(nonces, sizeof(nonces));
+    return e ? e
+             : pst_hidden_claims_seal(ctx->ring, arena, ctx->now, nonces,
+                                      session);
 }
 
 static enum pst_err
@@ -125,9 +88,7 @@ seal_session_token(struct context *ctx, struct pst_arena *arena,
     struct pst_buf buf;
     enum pst_err e;
 
-    e = seal_hidden_claim(ctx, arena, &inside.upstream);
-    if (!e)
-        e = seal_hidden_claim(ctx, arena, &inside.refresh);
+    e = hide_claims(ctx, arena, &inside);
     if (e)
         return e;
     pst_buf_init_arena(&buf, arena, PST_CLAIMS_MAX);

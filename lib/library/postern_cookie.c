@@ -16,6 +16,7 @@
 #include "codec/json.h"
 #include "crypto/crypto.h"
 #include "session/claims.h"
+#include "session/hidden_claims.h"
 
 /* Session cookies of one name that are opened. More of them are a conflict, as
  * no browser stores so many. */
@@ -61,27 +62,6 @@ cookie_get_purpose(const struct pst_session *session)
                                          : PST_PURPOSE_COOKIE;
 }
 
-/* In a signed token, the claim `upstream` is itself a JWE: replace it by its
- * content. The refresh token is one, too, and stays as it is. */
-static enum pst_err
-cookie_open_upstream(const struct cookie_call *call,
-                     struct pst_session *session)
-{
-    const struct pst_token_use use = {call->sessions->ring,
-                                      PST_PURPOSE_UPSTREAM, PST_TOKEN_SEALED};
-    const struct pst_json *value;
-    enum pst_err e;
-
-    if (call->sessions->format == PST_TOKEN_SEALED ||
-        pst_str_is_absent(session->upstream))
-        return PST_OK;
-    e = pst_json_parse(call->arena, session->upstream, &value);
-    if (e)
-        return e;
-    return pst_token_open(&use, call->arena, pst_json_string(value),
-                          &session->upstream, NULL);
-}
-
 /* Open one token and check its claims and timeouts. Every failure except
  * PST_NO_MEMORY and PST_INTERNAL means that it is not a valid session. */
 static enum pst_err
@@ -98,8 +78,8 @@ cookie_open(const struct cookie_call *call, enum pst_purpose purpose,
     e = pst_token_open(&use, call->arena, token, &claims, &kid);
     if (!e)
         e = pst_claims_parse(call->arena, claims, &out->session);
-    if (!e)
-        e = cookie_open_upstream(call, &out->session);
+    if (!e && sessions->format == PST_TOKEN_SIGNED)
+        e = pst_hidden_claims_open(sessions->ring, call->arena, &out->session);
     if (!e && purpose != cookie_get_purpose(&out->session))
         e = PST_FORGED;
     if (!e)
@@ -195,23 +175,17 @@ cookie_seal_token(const struct cookie_call *call, enum pst_purpose purpose,
 }
 
 static enum pst_err
-cookie_seal_upstream(const struct cookie_call *call,
-                     struct pst_session *session)
+cookie_hide_claims(const struct cookie_call *call, struct pst_session *session)
 {
-    struct pst_str token;
-    struct pst_buf json;
+    uint8_t nonces[PST_HIDDEN_CLAIM_COUNT][PST_NONCE_LEN];
     enum pst_err e;
 
-    if (call->sessions->format == PST_TOKEN_SEALED ||
-        pst_str_is_absent(session->upstream))
+    if (call->sessions->format == PST_TOKEN_SEALED)
         return PST_OK;
-    e = cookie_seal_token(call, PST_PURPOSE_UPSTREAM, PST_TOKEN_SEALED,
-                          session->upstream, &token);
-    if (e)
-        return e;
-    pst_buf_init_arena(&json, call->arena, PST_TOKEN_MAX);
-    pst_json_emit_string(&json, token);
-    return pst_buf_finish(&json, &session->upstream);
+    e = pst_crypto_random(nonces, sizeof(nonces));
+    return e ? e
+             : pst_hidden_claims_seal(call->sessions->ring, call->arena,
+                                      call->now, nonces, session);
 }
 
 /* Emit the claims, and parse them once more: a session that could not be
@@ -249,7 +223,7 @@ cookie_seal(const struct cookie_call *call, const struct pst_session *session,
         cookie.has_max_age = true;
         cookie.max_age = session->exp - call->now;
     }
-    e = cookie_seal_upstream(call, &inside);
+    e = cookie_hide_claims(call, &inside);
     if (!e)
         e = cookie_emit_claims(call, &inside, &claims);
     if (!e)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The public library (design 3.2) and the programs share sessions and CSRF
 tokens. The examples in C, Python and PHP work."""
+import base64
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 
 import fcgi
 import gateway as gateways
@@ -129,6 +131,39 @@ def test_library_renews_a_session_after_rotation(start, backend, user):
     assert gateways.wait_until(
         lambda: site.session(cookie=renewed) is not None, 5, 0.2)
     assert site.query(cookie=renewed).json["data"]["me"]["email"] == user.email
+
+
+def token_tool(secret, *words, text):
+    done = subprocess.run(
+        [os.path.join(BUILD, "tests/unit/token_tool"), *words,
+         str(int(time.time()))], input=text, stdout=subprocess.PIPE, check=True,
+        timeout=60, encoding="ascii", env={**gateways.SANITIZER_ENVIRONMENT,
+                                           "COOKIE_SESSION_SECRET": secret})
+    return done.stdout.strip()
+
+
+def signed_claims(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "==="))
+
+
+def test_library_renews_both_tokens_in_a_signed_session(start, user):
+    """The backend's tokens are sealed under a secret of their own choice: after a
+    renewal no part of the session needs the old secret."""
+    site = start(POSTERN_TOKEN_FORMAT="signed")
+    old, new = site.secret, secrets.token_urlsafe(32)
+    claims = signed_claims(site.cookie_for(user))
+    claims["refresh"] = {
+        "token": token_tool(old, "seal", "upstream", "sealed", text='"again"'),
+        "begun": claims["iat"], "end": claims["iat"] + 600}
+    cookie = token_tool(old, "seal", "cookie", "signed", text=json.dumps(claims))
+    site.secret = f"{new} {old}"
+    renewed = signed_claims(token_of(
+        library(site, "renew", cookie=cookie, LIBRARY_FLAGS="4")[0]))
+    assert token_tool(new, "open", "upstream", "sealed",
+                      text=renewed["refresh"]["token"]) == '"again"'
+    assert token_tool(new, "open", "upstream", "sealed",
+                      text=renewed["upstream"]).startswith('"')
 
 
 def test_library_clears_the_same_cookies_as_logout(start, user):
