@@ -16,6 +16,8 @@
 #include "gateway/document_lookup.h"
 #include "place.h"
 #include "print.h"
+#include "print.h"
+#include "server/log_output.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
@@ -66,7 +68,7 @@ check_store_setting(const struct config *config)
 static bool
 check_log_socket(const char *target, const char *path)
 {
-    if (log_socket_try(path))
+    if (log_output_try_socket(path))
         return true;
     print_error_line("POSTERN_LOG: %s: no daemon reads from %s (%s): start it, "
                      "or set POSTERN_LOG=stderr",

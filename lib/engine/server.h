@@ -34,9 +34,9 @@ void server_unblock_signals(void);
 
 /*
  * Hold the same signals back for a while, also in a program without a server:
- * a web server ends a CGI program by SIGTERM when its client has gone. Not more
- * than that: SIGKILL may follow some seconds later. May wait in between: in a
- * server the signals are blocked anyway.
+ * a web server ends a CGI program by SIGTERM when its client has gone. SIGKILL,
+ * which may follow some seconds later, cannot be held back. The caller may wait
+ * in between: in a server the signals are blocked anyway.
  *   before  set: for server_release_signals()
  */
 void server_hold_signals(sigset_t *before);

@@ -115,24 +115,26 @@ forward_keep_header(struct pst_arena *arena,
     return keep_passed_header(arena, response, passed, value);
 }
 
-/* The Content-Encoding among the kept headers; NULL: none. */
-static const struct response_header *
+/* The index of Content-Encoding among the kept headers; their number: none. */
+static size_t
 find_content_encoding(const struct forward_response *response)
 {
-    for (size_t i = 0; i < response->header_count; i++) {
-        if (pst_str_equal(response->headers[i].name,
-                          PST_STR("Content-Encoding")))
-            return &response->headers[i];
-    }
-    return NULL;
+    size_t i = 0;
+
+    while (
+        i < response->header_count &&
+        !pst_str_equal(response->headers[i].name, PST_STR("Content-Encoding")))
+        i++;
+    return i;
 }
 
 struct pst_str
 forward_content_encoding(const struct forward_response *response)
 {
-    const struct response_header *header = find_content_encoding(response);
+    size_t index = find_content_encoding(response);
 
-    return header ? header->value : PST_STR_NONE;
+    return index < response->header_count ? response->headers[index].value
+                                          : PST_STR_NONE;
 }
 
 static bool
@@ -147,15 +149,14 @@ forward_decode_body(struct pst_arena *arena, struct forward_response *response,
                     size_t max)
 {
     if (response->encoded && is_gzip(forward_content_encoding(response))) {
-        size_t index =
-            (size_t)(find_content_encoding(response) - response->headers);
         enum pst_err e =
             gunzip_body(arena, response->body, max, &response->body);
 
         if (e)
             return e == PST_NO_MEMORY ? e : PST_OK;
         response->encoded = false;
-        response->headers[index] = response->headers[--response->header_count];
+        response->headers[find_content_encoding(response)] =
+            response->headers[--response->header_count];
     }
     if (!response->encoded)
         response->body = pst_json_skip_mark(response->body);

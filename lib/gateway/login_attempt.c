@@ -88,8 +88,8 @@ attempt_store_json_token(struct login_attempt *attempt)
 {
     if (attempt->outcome.result != BACKEND_GRANTED)
         return PST_OK;
-    return token_refresh_emit_token(
-        attempt->req->arena, attempt->outcome.secret, &attempt->upstream);
+    return credentials_emit_token(attempt->req->arena, attempt->outcome.secret,
+                                  &attempt->upstream);
 }
 
 /* Token in a header or cookie: the new session stores the response's token, or

@@ -28,6 +28,7 @@
 #include "gateway/document_lookup.h"
 #include "gateway/program_loop.h"
 #include "server/keyring_cache.h"
+#include "server/log_output.h"
 #include "store/store.h"
 #include "upstream/http_client.h"
 
@@ -101,7 +102,7 @@ program_check_log_daemon(const struct program *program)
     struct log *log = NULL;
     int code;
 
-    if (!path || log_socket_try(path))
+    if (!path || log_output_try_socket(path))
         return;
     code = errno;
     if (log_open(&log, "stderr", LOG_LOGFMT, LEVEL_WARNING, program->name))

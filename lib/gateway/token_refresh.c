@@ -6,7 +6,6 @@
 #include "gateway/token_refresh.h"
 
 #include "base/limits.h"
-#include "codec/json_emit.h"
 #include "gateway/auth.h"
 #include "gateway/forward.h"
 #include "session/refresh.h"
@@ -154,17 +153,6 @@ refusal_reason(const struct backend_outcome *outcome)
                : PST_STR("the answer has no token");
 }
 
-enum pst_err
-token_refresh_emit_token(struct pst_arena *arena, struct pst_str token,
-                         struct pst_str *out)
-{
-    struct pst_buf buf;
-
-    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
-    pst_json_emit_string(&buf, token);
-    return pst_buf_finish(&buf, out);
-}
-
 /* May a session hold both? What the store keeps of it has a limit. */
 static bool
 tokens_fit(struct pst_str upstream, struct pst_str refresh)
@@ -186,7 +174,7 @@ read_new_token(struct context *ctx, struct request *req,
     enum pst_err e;
 
     if (ctx->config->backend.token_location == TOKEN_IN_JSON)
-        return token_refresh_emit_token(req->arena, outcome->secret, upstream);
+        return credentials_emit_token(req->arena, outcome->secret, upstream);
     e = credentials_apply_update(req->arena, ctx->config, &input, &change,
                                  upstream);
     if (!e && change != CREDENTIALS_REPLACED)
@@ -208,8 +196,8 @@ set_granted(struct context *ctx, struct request *req,
                                     &out->session.upstream);
 
     if (!e && !pst_str_is_absent(outcome->refresh))
-        e = token_refresh_emit_token(req->arena, outcome->refresh,
-                                     &out->session.refresh);
+        e = credentials_emit_token(req->arena, outcome->refresh,
+                                   &out->session.refresh);
     if (!e && !tokens_fit(out->session.upstream, out->session.refresh))
         e = PST_TOO_LARGE;
     if (e == PST_NO_MEMORY)
@@ -321,7 +309,7 @@ token_refresh_grant(const struct context *ctx, struct request *req,
                                            "client's own document was sent"));
     if (!has_token)
         return PST_OK;
-    e = token_refresh_emit_token(req->arena, outcome->refresh, &grant->refresh);
+    e = credentials_emit_token(req->arena, outcome->refresh, &grant->refresh);
     if (!e && !tokens_fit(grant->upstream, grant->refresh))
         e = PST_TOO_LARGE;
     if (e == PST_TOO_LARGE)

@@ -83,10 +83,4 @@ token_refresh_grant(const struct context *ctx, struct request *req,
                     const struct backend_outcome *outcome,
                     struct auth_grant *grant);
 
-/* Write a token as JSON, as a session holds it. Returns PST_OK, PST_TOO_LARGE,
- * PST_NO_MEMORY. */
-PST_MUST_USE enum pst_err token_refresh_emit_token(struct pst_arena *arena,
-                                                   struct pst_str token,
-                                                   struct pst_str *out);
-
 #endif

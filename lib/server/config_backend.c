@@ -226,34 +226,30 @@ validate_ttl_pointer(struct config_reader *reader,
         config_report_pointer(reader, "POSTERN_TTL", backend->ttl, "login");
 }
 
+/* Report a fault of a variable that depends on others. */
+static void
+report_setting(struct config_reader *reader, const char *variable,
+               const char *reason)
+{
+    config_set_error(&reader->error, "%s", reason);
+    config_report_error(reader, variable);
+}
+
 static void
 validate_who_settings(struct config_reader *reader,
                       const struct config_backend *backend)
 {
     if (backend->who.field)
         return;
-    if (backend->token_location != TOKEN_IN_JSON) {
-        config_set_error(
-            &reader->error,
+    if (backend->token_location != TOKEN_IN_JSON)
+        report_setting(
+            reader, "POSTERN_WHO_DOCUMENT",
             "is not set: it is needed where the token is in a header or a "
             "cookie, because the backend must be asked who the user is: set it "
             "to a file with a query such as {me{id}}");
-        config_report_error(reader, "POSTERN_WHO_DOCUMENT");
-    }
-    if (backend->revalidate > 0) {
-        config_set_error(&reader->error,
-                         "needs POSTERN_WHO_DOCUMENT: set it to a file");
-        config_report_error(reader, "POSTERN_REVALIDATE");
-    }
-}
-
-/* Report that one of both variables needs the other, or something else. */
-static void
-report_refresh(struct config_reader *reader, const char *variable,
-               const char *reason)
-{
-    config_set_error(&reader->error, "%s", reason);
-    config_report_error(reader, variable);
+    if (backend->revalidate > 0)
+        report_setting(reader, "POSTERN_REVALIDATE",
+                       "needs POSTERN_WHO_DOCUMENT: set it to a file");
 }
 
 /*
@@ -280,7 +276,7 @@ validate_refresh_pointers(struct config_reader *reader,
         config_report_pointer(reader, "POSTERN_UPSTREAM_TOKEN", backend->token,
                               "refresh");
     if (pst_str_is_absent(backend->ttl))
-        report_refresh(reader, "POSTERN_TTL",
+        report_setting(reader, "POSTERN_TTL",
                        "is needed with POSTERN_REFRESH_DOCUMENT, because a "
                        "token is refreshed shortly before its end: set it, and "
                        "add its field to the login and refresh documents");
@@ -300,7 +296,7 @@ validate_refresh_settings(struct config_reader *reader,
     if (!field && pst_str_is_absent(pointer))
         return;
     if (!field || pst_str_is_absent(pointer)) {
-        report_refresh(reader,
+        report_setting(reader,
                        field ? "POSTERN_REFRESH_TOKEN"
                              : "POSTERN_REFRESH_DOCUMENT",
                        field ? "is not set, but POSTERN_REFRESH_DOCUMENT is: "
@@ -311,7 +307,7 @@ validate_refresh_settings(struct config_reader *reader,
         return;
     }
     if (backend->token_location == TOKEN_IN_COOKIE)
-        report_refresh(reader, "POSTERN_REFRESH_DOCUMENT",
+        report_setting(reader, "POSTERN_REFRESH_DOCUMENT",
                        "cannot be used with POSTERN_UPSTREAM_TOKEN=cookie: "
                        "such a backend renews its cookies by itself");
     validate_refresh_pointers(reader, backend);

@@ -4,7 +4,6 @@
  */
 #include "server/log.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,22 +57,6 @@ log_socket_path(const char *target)
     const struct log_daemon *daemon = log_find_daemon(target);
 
     return daemon ? daemon->path : NULL;
-}
-
-bool
-log_socket_try(const char *path)
-{
-    struct log_output output;
-    bool is_read;
-    int reason;
-
-    if (!log_output_open_socket(&output, path))
-        return false;
-    is_read = log_output_is_read(&output);
-    reason = errno;
-    log_output_close(&output);
-    errno = reason;
-    return is_read;
 }
 
 static bool

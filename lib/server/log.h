@@ -60,9 +60,6 @@ PST_MUST_USE enum pst_err log_open(struct log **out, const char *target,
 /* The path of a daemon's socket; NULL if the target is another one. */
 const char *log_socket_path(const char *target);
 
-/* Does the daemon of such a socket run? If not, errno says why. */
-PST_MUST_USE bool log_socket_try(const char *path);
-
 /*
  * Open the file anew by its path, after it was renamed. Returns false, with
  * errno set, when it cannot be opened: then the old one stays in use. Does

@@ -74,19 +74,17 @@ output_address(const struct log_output *output)
     return (const struct sockaddr *)&output->address;
 }
 
-/* A socket that is connected has one daemon, also when that has ended: so this
- * is another socket. */
+/* An output does not connect: it would stay with a daemon that has ended. */
 bool
-log_output_is_read(const struct log_output *output)
+log_output_try_socket(const char *path)
 {
-    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool is_read =
-        descriptor >= 0 && connect(descriptor, output_address(output),
-                                   sizeof(output->address)) == 0;
+    struct log_output output;
+    bool is_read = log_output_open_socket(&output, path) &&
+                   connect(output.descriptor, output_address(&output),
+                           sizeof(output.address)) == 0;
     int reason = errno;
 
-    if (descriptor >= 0)
-        close(descriptor);
+    log_output_close(&output);
     errno = reason;
     return is_read;
 }
@@ -94,7 +92,7 @@ log_output_is_read(const struct log_output *output)
 void
 log_output_close(struct log_output *output)
 {
-    if (output->is_own)
+    if (output->is_own && output->descriptor >= 0)
         close(output->descriptor);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * log_output.h - the file, pipe or socket that log lines are written to,
- * without waiting for whoever reads it. For server/log.c only.
+ * without waiting for whoever reads it.
  */
 #ifndef POSTERN_SERVER_LOG_OUTPUT_H
 #define POSTERN_SERVER_LOG_OUTPUT_H
@@ -40,9 +40,8 @@ PST_MUST_USE bool log_output_open(struct log_output *output, const char *path);
 PST_MUST_USE bool log_output_open_socket(struct log_output *output,
                                          const char *path);
 
-/* Does somebody read the datagrams of such an output? If not, errno says why.
- */
-PST_MUST_USE bool log_output_is_read(const struct log_output *output);
+/* Does a daemon read from this socket? If not, errno says why. */
+PST_MUST_USE bool log_output_try_socket(const char *path);
 
 void log_output_close(struct log_output *output);
 

@@ -239,6 +239,14 @@ store_session_count(struct store *store, const struct store_id *subject,
     return PST_OK;
 }
 
+static struct store_spill
+make_spill(const struct store_id *sid, int64_t now, struct pst_bytes blob,
+           int64_t expires)
+{
+    return (struct store_spill){
+        .sid = sid, .now = now, .blob = blob, .expires = expires};
+}
+
 static enum pst_err
 store_put_spill(struct store *store, const struct store_spill *spill)
 {
@@ -252,8 +260,7 @@ enum pst_err
 store_spill_put(struct store *store, const struct store_id *sid,
                 struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {
-        .sid = sid, .blob = blob, .expires = expires, .now = now};
+    const struct store_spill spill = make_spill(sid, now, blob, expires);
 
     return store_put_spill(store, &spill);
 }
@@ -262,12 +269,9 @@ enum pst_err
 store_spill_replace(struct store *store, const struct store_id *sid,
                     struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {.sid = sid,
-                                      .blob = blob,
-                                      .expires = expires,
-                                      .now = now,
-                                      .only_replace = true};
+    struct store_spill spill = make_spill(sid, now, blob, expires);
 
+    spill.only_replace = true;
     return store_put_spill(store, &spill);
 }
 
@@ -284,12 +288,9 @@ enum pst_err
 store_tokens_put(struct store *store, const struct store_id *sid,
                  struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {.sid = sid,
-                                      .blob = blob,
-                                      .expires = expires,
-                                      .now = now,
-                                      .is_tokens = true};
+    struct store_spill spill = make_spill(sid, now, blob, expires);
 
+    spill.is_tokens = true;
     return store_put_spill(store, &spill);
 }
 
@@ -297,13 +298,9 @@ enum pst_err
 store_tokens_replace(struct store *store, const struct store_id *sid,
                      struct pst_bytes blob, int64_t expires, int64_t now)
 {
-    const struct store_spill spill = {.sid = sid,
-                                      .blob = blob,
-                                      .expires = expires,
-                                      .now = now,
-                                      .only_replace = true,
-                                      .is_tokens = true};
+    struct store_spill spill = make_spill(sid, now, blob, expires);
 
+    spill.is_tokens = spill.only_replace = true;
     return store_put_spill(store, &spill);
 }
 

@@ -228,6 +228,17 @@ skip_bearer_scheme(struct pst_str token)
     return pst_str_trim(rest);
 }
 
+enum pst_err
+credentials_emit_token(struct pst_arena *arena, struct pst_str token,
+                       struct pst_str *out)
+{
+    struct pst_buf buf;
+
+    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
+    pst_json_emit_string(&buf, token);
+    return pst_buf_finish(&buf, out);
+}
+
 static enum pst_err
 apply_token_update(struct pst_arena *arena,
                    const struct credentials_response *response,
@@ -236,7 +247,6 @@ apply_token_update(struct pst_arena *arena,
     struct pst_str upstream = response->upstream;
     struct pst_str token = skip_bearer_scheme(response->update->token);
     struct pst_str fresh;
-    struct pst_buf buf;
     enum pst_err e;
 
     if (token.len == 0) {
@@ -246,9 +256,7 @@ apply_token_update(struct pst_arena *arena,
         *out = ended ? PST_STR_NONE : upstream;
         return PST_OK;
     }
-    pst_buf_init_arena(&buf, arena, PST_UPSTREAM_MAX);
-    pst_json_emit_string(&buf, token);
-    e = pst_buf_finish(&buf, &fresh);
+    e = credentials_emit_token(arena, token, &fresh);
     if (e)
         return e;
     *change = pst_str_equal(fresh, upstream) ? CREDENTIALS_SAME

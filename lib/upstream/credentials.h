@@ -67,4 +67,10 @@ credentials_apply_update(struct pst_arena *arena, const struct config *config,
                          const struct credentials_response *response,
                          enum credentials_change *change, struct pst_str *out);
 
+/* Write a token as JSON, as a session holds it. Returns PST_OK, PST_TOO_LARGE,
+ * PST_NO_MEMORY. */
+PST_MUST_USE enum pst_err credentials_emit_token(struct pst_arena *arena,
+                                                 struct pst_str token,
+                                                 struct pst_str *out);
+
 #endif

@@ -228,15 +228,15 @@ daemon_is_found_again(void **state)
     close(mkstemp(path));
     unlink(path);
     assert_true(log_output_open_socket(&output, path));
-    assert_false(log_output_is_read(&output));
+    assert_false(log_output_try_socket(path));
     assert_int_equal(errno, ENOENT);
     assert_false(log_output_write(&output, PST_STR("early")));
     daemon = daemon_start(path);
-    assert_true(log_output_is_read(&output));
+    assert_true(log_output_try_socket(path));
     assert_true(log_output_write(&output, PST_STR("one")));
     assert_daemon_gets(daemon, "one");
     close(daemon);
-    assert_false(log_output_is_read(&output));
+    assert_false(log_output_try_socket(path));
     assert_int_equal(errno, ECONNREFUSED);
     assert_false(log_output_write(&output, PST_STR("two")));
     assert_int_equal(output.lost_count, 2);
