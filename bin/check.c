@@ -16,7 +16,6 @@
 #include "gateway/document_lookup.h"
 #include "place.h"
 #include "print.h"
-#include "print.h"
 #include "server/log_output.h"
 #include "store/store.h"
 #include "upstream/http_client.h"

@@ -83,11 +83,7 @@ test_refresh_without_a_new_token(void **state)
 {
     char login[120];
     char refresh[120];
-    const char *environment[] = {
-        SECRET, UPSTREAM, login, refresh, "POSTERN_REFRESH_TOKEN=refreshToken",
-        NULL};
-    static struct config_errors errors; /* large */
-    struct config *config = NULL;
+    struct config *config;
 
     (void)state;
     write_file(login, sizeof(login), "POSTERN_LOGIN_DOCUMENT",
@@ -96,7 +92,7 @@ test_refresh_without_a_new_token(void **state)
     write_file(refresh, sizeof(refresh), "POSTERN_REFRESH_DOCUMENT",
                "mutation($refreshToken:ID!){renew(t:$refreshToken){"
                "secret ttl}}");
-    assert_int_equal(load_config(&config, environment, &errors), PST_OK);
+    config = MAKE_CONFIG(login, refresh, "POSTERN_REFRESH_TOKEN=refreshToken");
     assert_int_equal(config->backend.rules.secret_count, 3);
     config_free(&config);
     unlink_file(login);
