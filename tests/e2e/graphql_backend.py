@@ -92,6 +92,7 @@ class GraphqlBackend:
     schema     SDL
     resolvers  {root field: function(call, **arguments)}
     answer     (status, headers, body) for every request instead, or None
+    refreshable  the refresh tokens that are good, where a recipe has some
     """
 
     def __init__(self, schema, resolvers):
@@ -101,7 +102,8 @@ class GraphqlBackend:
         self.accounts = [Account(self.user["email"], self.user["password"],
                                  "7")]
         self.schema = make_schema(schema, resolvers)
-        self.issued, self.live = set(), set()
+        self.issued, self.live, self.refreshable = set(), set(), set()
+        self.ttl = TTL  # of the next token
         self.requests = []
         self.answer = None
         self.process = self  # poll() says that it runs
