@@ -220,7 +220,7 @@ def test_an_account_that_cannot_log_in(site):
 
 
 def test_store_growth(site, user):
-    stat, collect = of("LMDB: one machine", "mdb_stat", "postern gc")
+    stat, collect = of("LMDB: one machine", "runuser", "postern gc")
     site.start()
     site.log_in(user)
     output = site.run(stat)
@@ -247,8 +247,8 @@ def test_upgrade(site, user):
 
 def test_backup_and_restore(site, user):
     *backup, stop, one, two, store, lock, start, check = of(
-        "Backup", "install -d", "install -m", "mdb_copy", "systemctl stop", "cp",
-        "cp", "cp", "rm -f", "systemctl start", CHECK)
+        "Backup", "install -d", "install -m", "runuser", "systemctl stop", "cp",
+        "cp", "runuser", "rm -f", "systemctl start", CHECK)
     site.start()
     revoked, later = site.log_in(user), site.log_in(user)
     assert fcgi.request(site.socket("logout"), "POST", HTTP_COOKIE=revoked,
