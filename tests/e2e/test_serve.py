@@ -13,7 +13,7 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
+import tempfile
 import time
 
 import fcgi
@@ -38,18 +38,17 @@ def environment(**more):
 
 
 class Program:
-    """A running echo_handler; its log is collected line by line."""
+    """A running echo_handler. Its log is a file: what was logged before an answer
+    is there when the answer is."""
 
     def __init__(self, arguments=(), stdin=subprocess.DEVNULL, command=None,
                  pass_fds=(), wait=True, **variables):
+        # pylint: disable-next=consider-using-with
+        self.log_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             command or [ECHO, *arguments], stdin=stdin, pass_fds=pass_fds,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.log_file,
             env=environment(**variables))
-        self.lines = []
-        self.changed = threading.Condition()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
         try:
             if wait:
                 self.wait_for("event=ready")
@@ -57,29 +56,23 @@ class Program:
             self.process.kill()
             raise
 
-    def _read(self):
-        for line in self.process.stderr:
-            with self.changed:
-                self.lines.append(line.decode("utf-8", "replace"))
-                self.changed.notify_all()
-        with self.changed:
-            self.lines.append("(end)")
-            self.changed.notify_all()
-
     def wait_for(self, text, count=1, timeout=20):
         """The count-th line with text. Fails if the log ends before it."""
-        def is_done():
-            return ([line for line in self.lines if text in line][count - 1:]
-                    or "(end)" in self.lines)
-        with self.changed:
-            assert self.changed.wait_for(is_done, timeout), self.log
-            lines = [line for line in self.lines if text in line]
-            assert len(lines) >= count, self.log
-            return lines[count - 1]
+        end = time.monotonic() + timeout
+        while True:
+            has_ended = self.process.poll() is not None
+            lines = [line for line in self.log.splitlines(keepends=True)
+                     if text in line]
+            if len(lines) >= count:
+                return lines[count - 1]
+            assert not has_ended and time.monotonic() < end, self.log
+            time.sleep(0.005)
 
     @property
     def log(self):
-        return "".join(self.lines)
+        size = os.fstat(self.log_file.fileno()).st_size
+        text = os.pread(self.log_file.fileno(), size, 0)
+        return text.decode("utf-8", "replace")
 
     @property
     def socket_name(self):
@@ -108,9 +101,7 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
-        self.reader.join(10)
         self.process.stdout.close()
-        self.process.stderr.close()
         return status
 
 

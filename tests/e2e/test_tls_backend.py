@@ -354,7 +354,7 @@ def test_slow_queries_run_in_parallel(tls, backend):
     answers = in_threads(50, lambda: ask(tls, {"query": "{ a }"}))
     took = time.monotonic() - begin
     assert [answer.status for answer in answers] == [200] * 50
-    assert took < (5 if gateways.is_sanitized() else 1.5)
+    assert took < 50 * 0.3 / 2
 
 
 def test_client_that_does_not_read_stops_nobody_else(tls, backend):
@@ -395,7 +395,7 @@ def test_login_while_others_hang(tls, backend):
     account = backend.register()
     backend.forget()
     for _ in range(50):
-        backend.next(delay=4, status=500, body="{}")
+        backend.next(delay=8, status=500, body="{}")
     somebody = json.dumps({"email": "a@example.com", "password": "b"}).encode()
     with contextlib.ExitStack() as stack:
         hanging = [stack.enter_context(open_request(tls, somebody, "login"))
@@ -406,7 +406,7 @@ def test_login_while_others_hang(tls, backend):
                            "password": account.password}, "login")
         took = time.monotonic() - begin
         assert answer.status == 200 and answer.header("Set-Cookie")
-        assert took < 1
+        assert took < 5
         for connection in hanging:
             assert connection.answer().status == 502
 
@@ -446,14 +446,14 @@ def test_timeouts(start_own, backend, variables):
                         POSTERN_BETWEEN_BYTES_TIMEOUT="1s")
     account = {"email": "a@example.com", "password": "b"}
     rows = [
-        ("first-byte", dict(delay=3, body="{}")),
-        ("between-bytes", dict(chunks=['{"data":', 3, "null}"])),
+        ("first-byte", dict(delay=8, body="{}")),
+        ("between-bytes", dict(chunks=['{"data":', 8, "null}"])),
     ]
     for text, plan in rows:
         backend.next(**plan)
         begin = time.monotonic()
         answer = ask(gateway, account, "login")
-        assert 0.9 < time.monotonic() - begin < 2.5, text
+        assert 0.9 < time.monotonic() - begin < 8, text
         assert answer.status == 504, text
         assert text in gateway.log
     # The head of a query's answer was sent: it is cut off.
