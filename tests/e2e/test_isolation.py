@@ -6,12 +6,13 @@ import base64
 import itertools
 import json
 import random
+import re
 import threading
 
 import fcgi
 import http_client
 import pytest
-from gateway import COOKIE, LOGIN, ME
+from gateway import COOKIE, LOGIN, ME, wait_until
 from http_client import cookie_of
 
 pytestmark = pytest.mark.quick
@@ -308,13 +309,20 @@ def test_invalid_cookie_does_not_block_other_programs(
 
 def test_invalid_cookie_does_not_block_a_login(fastcgi, cookie, user):
     """The new cookie is the last Set-Cookie and the only one of its variant
-    (R37)."""
+    (R37). The one that Postern did not make is logged and replaced (R5)."""
+    def refusals():
+        return len(re.findall("program=login .*event=token-refused .*carrier=cookie "
+                              "cause=PST_FORGED", fastcgi.log))
+
+    before = refusals()
     answer = fastcgi.post("/login", {"email": user.email,
                                   "password": user.password},
                        cookie=cookie[:-1])
     assert answer.status == 200
     value = cookie_of(answer)[1]
     assert fastcgi.session(cookie=value)["name"] == user.email
+    assert fastcgi.open_token(value)["sid"] != fastcgi.open_token(cookie)["sid"]
+    assert wait_until(lambda: refusals() == before + 1, 5)
 
 
 def test_backend_token_never_reaches_client_or_log(fastcgi, backend, cookie):

@@ -323,7 +323,7 @@ def test_backend_down_is_502_and_logout_works(own_backend, start_own, kind):
 
 @BY_FASTCGI_AND_CGI
 def test_slow_backend_is_504(backend, start_own, user, kind):
-    """504 if the first byte takes too long, long before it arrives."""
+    """504 if the first byte takes too long, long before it arrives (R60)."""
     late = 6  # seconds
     gateway = start_own(kind, POSTERN_FIRST_BYTE_TIMEOUT="1s")
     for send, is_page in ((gateway.query, False),
@@ -563,7 +563,7 @@ PASSED_HEADERS = ("content-type", "content-language", "last-modified", "etag",
 @pytest.mark.parametrize("name", RESPONSES)
 def test_responses_are_forwarded(gateway, backend, cookie, name):
     """R64: status, type, body and listed headers pass unchanged; other headers
-    are dropped."""
+    are dropped, and none shows a version (R84)."""
     canned = dict(RESPONSES[name])
     canned["headers"] = canned.get("headers", []) + [
         ["Set-Cookie", "theirs=1; Path=/"], ["X-Powered-By", "PHP"],
@@ -754,8 +754,8 @@ def test_cookie_is_cleared_with_its_attributes(start_own, backend, variables,
     [("Referer", "https://evil.example/page")]],
     ids=lambda headers: "+".join(f"{n}={v}" for n, v in headers))
 def test_cross_site_requests_are_refused(gateway, backend, cookie, headers):
-    """R45, R47: by every program that changes state, before the backend sees
-    the request. The session stays."""
+    """R45, R47, R52: by every program that changes state, before the backend
+    sees the request. The session stays."""
     for path, value in (("/login", {"email": "a@b.example", "password": "x"}),
                         ("/query", {"query": ME}), ("/logout", None)):
         answer = gateway.post(path, value, cookie=cookie, headers=headers)
@@ -769,7 +769,7 @@ def test_cross_site_requests_are_refused(gateway, backend, cookie, headers):
 
 @BY_FASTCGI_AND_CGI
 def test_bearer_token_in_its_header_only(start_own, backend, user, kind):
-    """R6, R33, R61: the answer has the token in its header, only if it is
+    """R6, R33, R61, L35: the answer has the token in its header, only if it is
     new. Postern accepts it in Authorization only."""
     gateway = start_own(kind, POSTERN_TOKEN_METHOD="bearer")
     answer = gateway.log_in(user)

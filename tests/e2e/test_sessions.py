@@ -296,6 +296,7 @@ def test_list_is_empty_without_a_session(gateway):
 
 
 def test_user_revokes_own_sessions_only(gateway, backend):
+    """R24."""
     account = backend.register()
     cookie = log_in(gateway, account)[0]
     other_cookie, bearer = log_in(gateway, account)
@@ -330,6 +331,7 @@ def test_user_revokes_own_sessions_only(gateway, backend):
 
 def test_login_over_the_maximum_revokes_the_oldest_session(
         start, store, backend):
+    """R21."""
     gateway = start(POSTERN_MAX_SESSIONS="2", **store)
     account, other = backend.register(), backend.register()
     other_cookie = log_in(gateway, other)[0]

@@ -197,6 +197,7 @@ def test_the_store_has_no_names(start_own, store, redis, backend, user):
 
 
 def test_revoke_ends_all_sessions_of_a_user(gateway, backend):
+    """R25."""
     account, other = backend.register(), backend.register()
     cookies = [log_in(gateway, account)[0] for _ in range(3)]
     other_cookie = log_in(gateway, other)[0]

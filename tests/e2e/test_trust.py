@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Three invariants hold for every request (design 2.5, L53 to L59, L67): no
 client receives a secret of the backend; a session has only the user that the
-backend authenticated in that request; no account gets more login attempts than
+backend authenticated in that request (R7); no account gets more login attempts than
 the limit. The test generates thousands of requests; at least half of them reach
 the backend. It runs again with a backend that parses as leniently as possible.
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fuzz_response.c - parse any bytes as HTTP/1.1 responses, and check that it
- * does not matter in which pieces they come.
+ * does not matter in which pieces they come (L4).
  */
 #include <string.h>
 

@@ -541,8 +541,8 @@ test_unknown(void **state)
     }
 }
 
-/* L37: query asks the backend for the identity; a session that has not been
- * confirmed for two intervals is refused. */
+/* L37, R23: query asks the backend for the identity; a session that has not
+ * been confirmed for two intervals is refused. */
 static void
 test_confirmed(void **state)
 {

@@ -66,6 +66,7 @@ test_client(void **state)
     }
 }
 
+/* L20: without a list of proxies, no header says who the client is. */
 static void
 test_nobody_is_trusted(void **state)
 {

@@ -605,7 +605,7 @@ compare_nonces(const void *a, const void *b)
     return memcmp(a, b, PST_NONCE_LEN);
 }
 
-/* L5: the nonces of a million tokens are all different. */
+/* L5, L50: the nonces of a million tokens are all different. */
 static void
 test_random_never_repeats(void **state)
 {

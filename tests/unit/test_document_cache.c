@@ -176,8 +176,8 @@ test_found_by_hash(void **state)
     document_cache_free(&cache);
 }
 
-/* L67: an equal hash does not mean an equal text. The cache never confuses two
- * texts with the same hash, at any length. */
+/* L33, L67: an equal hash does not mean an equal text. The cache never confuses
+ * two texts with the same hash, at any length. */
 static void
 test_colliding_texts(void **state)
 {

@@ -18,7 +18,8 @@
 static const char *const usual[] = {"REQUEST_METHOD=GET",
                                     "SERVER_NAME=shop.example", NULL};
 
-/* In each row: scheme, name, port, Host; and the origin, NULL for absent. */
+/* L51: the origin in lower case. In each row: scheme, name, port, Host; and the
+ * origin, NULL for absent. */
 static void
 test_own_origin(void **state)
 {

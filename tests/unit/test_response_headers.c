@@ -51,7 +51,7 @@ test_set(void **state)
                      "ETag: \"x\"\r\n\r\n");
 }
 
-/* R37: several cookies, but one Set-Cookie for each cookie, with the last
+/* R37, L30: several cookies, but one Set-Cookie for each cookie, with the last
  * value. No other function sets Set-Cookie. */
 static void
 test_cookies(void **state)
