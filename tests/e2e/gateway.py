@@ -99,6 +99,17 @@ def free_port():
         return server.getsockname()[1]
 
 
+CLOSED_PORTS = []  # their sockets
+
+
+def closed_port():
+    """A port that refuses connections. Nobody else gets it until the tests end."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    CLOSED_PORTS.append(holder)
+    return holder.getsockname()[1]
+
+
 def encodings_of(secret):
     """A secret unencoded, in hexadecimal, and in base64 at any offset."""
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}

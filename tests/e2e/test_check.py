@@ -15,7 +15,7 @@ import threading
 import time
 
 import pytest
-from gateway import POSTERN, SANITIZER_ENVIRONMENT, free_port, make_secret
+from gateway import POSTERN, SANITIZER_ENVIRONMENT, closed_port, make_secret
 
 NOBODY = 65534
 MAKE_IT = ("make it for the programs' user "
@@ -99,7 +99,7 @@ def test_messages_in_a_pipe_come_in_their_order(folder):
             **SANITIZER_ENVIRONMENT, "POSTERN_STORE": "none",
             "COOKIE_SESSION_SECRET": make_secret().strip(),
             "POSTERN_LOG": f"{folder}/none/log",
-            "POSTERN_UPSTREAM": f"http://127.0.0.1:{free_port()}/"})
+            "POSTERN_UPSTREAM": f"http://127.0.0.1:{closed_port()}/"})
     lines = [line.split()[0] for line in done.stdout.decode().splitlines()]
     assert lines.index("POSTERN_LOG:") > lines.index("POSTERN_LOG_FORMAT")
     assert lines[-1] == "POSTERN_UPSTREAM:", lines

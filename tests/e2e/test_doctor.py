@@ -8,7 +8,7 @@ import time
 
 import pytest
 import servers
-from gateway import POSTERN, SANITIZER_ENVIRONMENT, free_port
+from gateway import POSTERN, SANITIZER_ENVIRONMENT, closed_port
 from tls_proxy import Certificates, TlsProxy
 
 
@@ -314,7 +314,7 @@ def test_site_with_tls(serve):
 
 
 def test_site_that_does_not_answer():
-    done = doctor(f"http://127.0.0.1:{free_port()}")
+    done = doctor(f"http://127.0.0.1:{closed_port()}")
     assert done.returncode == 69
     assert (b"/login: no answer: cannot connect: Connection refused\n"
             in done.stdout), done

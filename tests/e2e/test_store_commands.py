@@ -315,7 +315,7 @@ def test_commands_fail_without_a_store(fastcgi, arguments):
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ["check"]])
 def test_commands_fail_if_the_store_is_down(fastcgi, arguments):
-    port = gateways.free_port()
+    port = gateways.closed_port()
     fastcgi.environment, kept = ({
         **fastcgi.environment,
         "POSTERN_STORE": f"redis://:hidden-word@127.0.0.1:{port}"},

@@ -162,9 +162,8 @@ def test_successful_logins_do_not_count(per_account, account):
 def test_attempt_does_not_count_if_the_backend_is_down(
         start_own, account, login):
     """The backend received no request."""
-    unused_port = gateways.free_port()
     gateway = start_own(POSTERN_LOGIN_PER_ACCOUNT="3/1h",
-                        POSTERN_UPSTREAM=f"http://127.0.0.1:{unused_port}/")
+                        POSTERN_UPSTREAM=f"http://127.0.0.1:{gateways.closed_port()}/")
     for _ in range(6):
         answer = login(gateway, account.email, "wrong", address())
         assert answer.status == 502, answer.stdout

@@ -16,7 +16,7 @@ import fcgi
 import gateway as gateways
 import http_client
 import pytest
-from gateway import ME, free_port, wait_until
+from gateway import ME, closed_port, wait_until
 from http_client import cookie_of
 from tls_proxy import Certificates, TlsProxy
 
@@ -490,7 +490,7 @@ def test_backend_that_cannot_be_reached(start_own, backend, proxies, server,
     elif fault == "no TLS":
         url = f"https://localhost:{backend.port}/graphql"
     elif fault == "refused":
-        url = f"https://localhost:{free_port()}/graphql"
+        url = f"https://localhost:{closed_port()}/graphql"
     else:
         silent = server(lambda self, connection: connection.recv(1) and
                         time.sleep(20))

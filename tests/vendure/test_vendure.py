@@ -1160,7 +1160,7 @@ def test_unreachable_shop_keeps_the_session(all_shops, gateway_for):
     with open(open_gateway.environment["COOKIE_SESSION_SECRET_FILE"],
               encoding="ascii") as file:
         secret = file.read()
-    port = shops.gateways.free_port()
+    port = shops.gateways.closed_port()
     closed = gateway_for(shop, "cookie,bearer", secret=secret,
                          POSTERN_UPSTREAM=f"http://127.0.0.1:{port}/shop-api")
     client = shops.Client(open_gateway, "bearer")
