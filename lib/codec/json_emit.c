@@ -153,6 +153,50 @@ pst_json_emit(struct pst_buf *buf, const struct pst_json *value)
     }
 }
 
+/* Does what raw decodes to begin with text? */
+static bool
+json_string_starts(struct pst_str raw, struct pst_str text)
+{
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
+
+    while (text.len > 0) {
+        size_t len;
+
+        if (string.rest.len == 0 || !pst_json_unescape_next(&string, &run))
+            return false;
+        len = run.len < text.len ? run.len : text.len;
+        if (!pst_str_equal(pst_str_first(run, len), pst_str_first(text, len)))
+            return false;
+        text = pst_str_skip(text, len);
+    }
+    return true;
+}
+
+static bool
+json_string_contains(struct pst_str raw, struct pst_str text)
+{
+    struct pst_json_unescape string = {.rest = raw};
+    struct pst_str run;
+
+    while (string.rest.len >= text.len) {
+        if (json_string_starts(string.rest, text))
+            return true;
+        if (string.rest.ptr[0] != '\\')
+            string.rest = pst_str_skip(string.rest, 1);
+        else if (!pst_json_unescape_next(&string, &run))
+            return false;
+    }
+    return false;
+}
+
+static bool
+json_is_secret(struct pst_str raw, struct pst_str secret)
+{
+    return secret.len < PST_JSON_SECRET_MIN ? pst_json_slice_equal(raw, secret)
+                                            : json_string_contains(raw, secret);
+}
+
 void
 pst_json_redact(struct pst_buf *buf, struct pst_str text, struct pst_str secret,
                 struct pst_str replacement)
@@ -167,11 +211,14 @@ pst_json_redact(struct pst_buf *buf, struct pst_str text, struct pst_str secret,
 
         if (!pst_json_scan_string(&scan, &raw)) {
             scan.at = start + 1;
-        } else if (pst_json_slice_equal(raw, secret)) {
+        } else if (json_is_secret(raw, secret)) {
             pst_buf_add(buf,
                         (struct pst_str){text.ptr + copied, start - copied});
-            pst_buf_add(buf, replacement);
             copied = scan.at;
+            pst_json_scan_skip_space(&scan);
+            pst_buf_add(buf, pst_json_scan_peek(&scan) == ':'
+                                 ? PST_STR("\"secret\"")
+                                 : replacement);
         }
     }
     pst_buf_add(buf, pst_str_skip(text, copied));

@@ -103,6 +103,8 @@ pst_json_slice_integer(struct pst_str value, int64_t *out)
                                    &number))
             return PST_MALFORMED;
     }
+    if (number == 0 && sign < 0) /* no int64_t is spelled "-0" */
+        return PST_MALFORMED;
     *out = number;
     return PST_OK;
 }

@@ -72,6 +72,8 @@ login_operation_find_field(struct login_operation *request,
     if (request->operation->directives)
         return login_refuse(reason, "a login cannot have directives");
     e = find_login_field(&roots, request->operation->selections, reason);
+    if (!e && !roots.field)
+        return login_refuse(reason, "there is no login field");
     if (!e)
         request->field = roots.field;
     return e;

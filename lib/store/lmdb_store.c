@@ -88,7 +88,7 @@ lmdb_get_since(const struct lmdb_txn *txn, const struct store_id *subject,
         return rc == LMDB_NOT_FOUND ? 0 : rc;
     if (record_parse_since(record, since))
         return 0;
-    *since = (struct record_since){INT64_MAX, INT64_MAX};
+    *since = (struct record_since){RECORD_TIME_MAX, RECORD_TIME_MAX};
     return LMDB_NEWER_RECORD;
 }
 

@@ -27,7 +27,7 @@ record_get_time(const uint8_t in[static RECORD_TIME_LEN])
 
     for (size_t i = 0; i < RECORD_TIME_LEN; i++)
         time = time << 8 | in[i];
-    return time > INT64_MAX ? INT64_MAX : (int64_t)time;
+    return time > RECORD_TIME_MAX ? RECORD_TIME_MAX : (int64_t)time;
 }
 
 static bool
@@ -119,15 +119,16 @@ record_emit_session(uint8_t out[static RECORD_SESSION_MAX], size_t *len,
     *len = at;
 }
 
+/* Only what record_set_text() can have written: it may be written again. */
 static bool
-record_get_text(struct pst_bytes *rest, struct pst_str *text)
+record_get_text(struct pst_bytes *rest, size_t max, struct pst_str *text)
 {
     size_t len;
 
     if (rest->len < 2)
         return false;
     len = (size_t)rest->ptr[0] << 8 | rest->ptr[1];
-    if (rest->len - 2 < len)
+    if (len > max || rest->len - 2 < len)
         return false;
     *text = (struct pst_str){(const char *)rest->ptr + 2, len};
     rest->ptr += 2 + len;
@@ -149,11 +150,13 @@ record_parse_session(struct pst_bytes record, struct store_session *session)
     parsed.expires = record_get_time(record.ptr + 1 + 2 * RECORD_TIME_LEN);
     rest.ptr = record.ptr + RECORD_SESSION_HEAD_LEN;
     rest.len = record.len - RECORD_SESSION_HEAD_LEN;
-    if (!record_get_text(&rest, &parsed.user) ||
-        !record_get_text(&rest, &parsed.browser) ||
-        !record_get_text(&rest, &parsed.address) ||
-        (rest.len > 0 && !record_get_text(&rest, &sealed_name)) ||
-        rest.len != 0)
+    if (!record_get_text(&rest, PST_NAME_MAX, &parsed.user) ||
+        !record_get_text(&rest, STORE_BROWSER_MAX, &parsed.browser) ||
+        !record_get_text(&rest, STORE_ADDRESS_MAX, &parsed.address))
+        return false;
+    if (rest.len > 0 &&
+        (!record_get_text(&rest, STORE_SEALED_NAME_MAX, &sealed_name) ||
+         sealed_name.len == 0 || rest.len > 0))
         return false;
     parsed.sealed_name = pst_str_bytes(sealed_name);
     *session = parsed;

@@ -53,6 +53,10 @@ struct record_since {
     int64_t newest; /* iat of the newest session that began; 0: none */
 };
 
+/* What is read for this time and all later ones, which only a damaged record
+ * has: periods can be added to it without overflow. */
+#define RECORD_TIME_MAX (INT64_MAX / 2)
+
 void record_set_time(uint8_t out[static RECORD_TIME_LEN], int64_t time);
 int64_t record_get_time(const uint8_t in[static RECORD_TIME_LEN]);
 

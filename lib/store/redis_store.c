@@ -136,7 +136,7 @@ redis_parse_since(struct redis_handle *handle, const struct redisReply *reply,
         return e;
     *since = (struct record_since){0, 0};
     if (record.ptr && !record_parse_since(record, since))
-        *since = (struct record_since){INT64_MAX, INT64_MAX};
+        *since = (struct record_since){RECORD_TIME_MAX, RECORD_TIME_MAX};
     return PST_OK;
 }
 

@@ -132,6 +132,7 @@ test_kinds(void **state)
         {"true", PST_JSON_BOOL},
         {"false", PST_JSON_BOOL},
         {"0", PST_JSON_INTEGER},
+        {"-0", PST_JSON_NUMBER}, /* as in json.h: its spelling is kept */
         {"-9223372036854775808", PST_JSON_INTEGER},
         {"9223372036854775807", PST_JSON_INTEGER},
         {"9223372036854775808", PST_JSON_NUMBER},

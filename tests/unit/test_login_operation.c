@@ -82,6 +82,7 @@ test_refused(void **state)
         {"mutation{...F @d} fragment F on M{login}", "leave out @d"},
         {"mutation{... @d{login}}", "leave out @d"},
         {"mutation{__typename @d login}", "leave out @d"},
+        {"mutation{__typename ...{t:__typename}}", "there is no login field"},
         {"mutation{login x:other}",
          "a login must be alone: send the field other"},
         {"mutation{login ...F} fragment F on M{x:login}",

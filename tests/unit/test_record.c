@@ -39,9 +39,12 @@ test_times(void **state)
         {0, {0}, 0},
         {1, {0, 0, 0, 0, 0, 0, 0, 1}, 1},
         {0x0102030405060708, {1, 2, 3, 4, 5, 6, 7, 8}, 0x0102030405060708},
+        {RECORD_TIME_MAX,
+         {0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+         RECORD_TIME_MAX},
         {INT64_MAX,
          {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
-         INT64_MAX},
+         RECORD_TIME_MAX},
         {-1, {0}, 0},
     };
     static const uint8_t all[RECORD_TIME_LEN] = {0xff, 0xff, 0xff, 0xff,
@@ -55,7 +58,26 @@ test_times(void **state)
         assert_memory_equal(bytes, rows[i].bytes, sizeof(bytes));
         assert_true(record_get_time(bytes) == rows[i].back);
     }
-    assert_true(record_get_time(all) == INT64_MAX);
+    assert_true(record_get_time(all) == RECORD_TIME_MAX);
+}
+
+/* A damaged time is in the far future: what was revoked stays so. */
+static void
+test_damaged_times(void **state)
+{
+    uint8_t bytes[RECORD_SINCE_LEN];
+    int64_t expires;
+
+    (void)state;
+    memset(bytes, 0xff, sizeof(bytes));
+    bytes[0] = RECORD_VERSION;
+    assert_true(record_expires(RECORD_REVOKED,
+                               (struct pst_bytes){bytes, RECORD_REVOKED_LEN},
+                               &expires));
+    assert_true(expires > NOW);
+    assert_true(record_expires(
+        RECORD_SINCE, (struct pst_bytes){bytes, RECORD_SINCE_LEN}, &expires));
+    assert_true(expires > NOW);
 }
 
 static void
@@ -127,6 +149,33 @@ test_sealed_name(void **state)
                 len == before && lengths[i] > 0);
         record.len++;
         assert_false(record_parse_session(record, &back));
+    }
+}
+
+/* A damaged record whose text is longer than any we write is no session: it
+ * would be written again at its next use. */
+static void
+test_long_texts(void **state)
+{
+    static const size_t limits[] = {PST_NAME_MAX, STORE_BROWSER_MAX,
+                                    STORE_ADDRESS_MAX, STORE_SEALED_NAME_MAX};
+
+    (void)state;
+    for (size_t long_one = 0; long_one < PST_COUNT(limits); long_one++) {
+        for (size_t more = 0; more < 2; more++) {
+            uint8_t bytes[RECORD_SESSION_MAX + 1] = {RECORD_VERSION};
+            struct store_session back = {.created = 0};
+            struct pst_bytes record = {bytes, RECORD_SESSION_HEAD_LEN};
+
+            for (size_t i = 0; i < PST_COUNT(limits); i++) {
+                const size_t len = i == long_one ? limits[i] + more : 1;
+
+                bytes[record.len] = (uint8_t)(len >> 8);
+                bytes[record.len + 1] = (uint8_t)len;
+                record.len += 2 + len;
+            }
+            assert_int_equal(record_parse_session(record, &back), more == 0);
+        }
     }
 }
 
@@ -280,10 +329,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_text_lengths), cmocka_unit_test(test_short),
-        cmocka_unit_test(test_sealed_name),  cmocka_unit_test(test_take),
-        cmocka_unit_test(test_give),         cmocka_unit_test(test_tally),
+        cmocka_unit_test(test_times),      cmocka_unit_test(test_damaged_times),
+        cmocka_unit_test(test_versions),   cmocka_unit_test(test_text_lengths),
+        cmocka_unit_test(test_short),      cmocka_unit_test(test_sealed_name),
+        cmocka_unit_test(test_long_texts), cmocka_unit_test(test_take),
+        cmocka_unit_test(test_give),       cmocka_unit_test(test_tally),
         cmocka_unit_test(test_level),
     };
 
