@@ -271,15 +271,11 @@ fixture_set_refresh(struct fixture *f, const char *document)
 }
 
 void
-fixture_request(struct fixture *f, const char *const *variables,
-                const char *body)
+fixture_connect(struct fixture *f, const char *const *variables,
+                const char *body, struct request_input *input,
+                struct response_sink *sink)
 {
-    static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
     static char length[40];
-    const struct response_sink sink = {write_response, flush_response, f, NULL,
-                                       NULL};
-    struct request_input origin = {.source = {read_request, f, -1},
-                                   .max_body = f->config->max_body};
 
     current = f;
     pst_arena_reset(f->arena);
@@ -299,9 +295,24 @@ fixture_request(struct fixture *f, const char *const *variables,
         f->variables[f->variable_count++] = length;
     }
     f->variables[f->variable_count] = NULL;
-    origin.variables = f->variables;
+    *input = (struct request_input){.source = {read_request, f, -1},
+                                    .max_body = f->config->max_body,
+                                    .variables = f->variables};
+    *sink =
+        (struct response_sink){write_response, flush_response, f, NULL, NULL};
+}
+
+void
+fixture_request(struct fixture *f, const char *const *variables,
+                const char *body)
+{
+    static const uint8_t random[REQUEST_RANDOM_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct request_input input;
+    struct response_sink sink;
+
+    fixture_connect(f, variables, body, &input, &sink);
     response_init(&f->res, f->arena, &sink);
-    PST_REQUIRE(request_init(&f->req, f->arena, &origin, random) == PST_OK);
+    PST_REQUIRE(request_init(&f->req, f->arena, &input, random) == PST_OK);
 }
 
 /* Also finds headers that are set but not sent yet. Of several cookies it takes

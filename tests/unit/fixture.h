@@ -75,6 +75,11 @@ void fixture_set_refresh(struct fixture *f, const char *document);
 void fixture_request(struct fixture *f, const char *const *variables,
                      const char *body);
 
+/* The same, for handler_run(): only the two ends of the connection. */
+void fixture_connect(struct fixture *f, const char *const *variables,
+                     const char *body, struct request_input *input,
+                     struct response_sink *sink);
+
 /* A session, and its tokens as variables for requests. */
 struct fixture_session {
     struct auth auth;

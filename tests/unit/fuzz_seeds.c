@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_fuzz_seeds.c - a fuzz target, FUZZ_TARGET, fed with its seeds, by any
- * compiler.
+ * fuzz_seeds.c - feed a fuzz target, built by any compiler, with its seeds. The
+ * program test_fuzz_NAME reads those in tests/fuzz/seeds/NAME.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -35,8 +35,7 @@ feed(const char *path)
     assert_non_null(copy);
     memcpy(copy, content, len);
     assert_int_equal(LLVMFuzzerTestOneInput(copy, len), 0);
-    /* A document that is truncated at any byte is invalid, but must do no
-     * harm. */
+    /* Truncated at any byte, too. */
     for (size_t i = len; i > 0 && len < 512; i--) {
         uint8_t *part = malloc(i);
 
@@ -48,6 +47,8 @@ feed(const char *path)
     free(copy);
 }
 
+static const char *target; /* its name */
+
 static void
 test_seeds(void **state)
 {
@@ -58,8 +59,8 @@ test_seeds(void **state)
     DIR *seeds;
 
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/seeds/" FUZZ_TARGET,
-                   root ? root : ".");
+    (void)snprintf(folder, sizeof(folder), "%s/tests/fuzz/seeds/%s",
+                   root ? root : ".", target);
     seeds = opendir(folder);
     assert_non_null(seeds);
     for (entry = readdir(seeds); entry; entry = readdir(seeds)) {
@@ -72,15 +73,20 @@ test_seeds(void **state)
         count++;
     }
     (void)closedir(seeds);
-    assert_in_range(count, 50, 1000);
+    assert_in_range(count, 20, 1000);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+    static const char prefix[] = "test_fuzz_";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seeds),
     };
 
+    assert_int_equal(argc, 1);
+    target = strstr(argv[0], prefix);
+    assert_non_null(target);
+    target += sizeof(prefix) - 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
