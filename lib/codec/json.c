@@ -138,8 +138,7 @@ json_build_number(struct json_builder *builder, struct json_object **out)
     bool whole;
 
     PST_REQUIRE(pst_json_scan_number(&builder->scan, &text, &whole));
-    if (whole && !pst_str_equal(text, PST_STR("-0")) &&
-        pst_json_slice_integer(text, &value) == PST_OK)
+    if (whole && pst_json_slice_integer(text, &value) == PST_OK)
         return json_check_created(builder, json_object_new_int64(value), out);
     e = json_decode(builder, text, &text);
     return e ? e

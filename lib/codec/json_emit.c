@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "codec/json.h"
 #include "codec/json_scan.h"
 #include "codec/json_slice.h"
@@ -153,22 +154,29 @@ pst_json_emit(struct pst_buf *buf, const struct pst_json *value)
     }
 }
 
+/* Decode one character: a byte as it is, or an escape. */
+static bool
+json_next_character(struct pst_json_unescape *string, struct pst_str *character)
+{
+    if (string->rest.ptr[0] == '\\')
+        return pst_json_unescape_next(string, character);
+    *character = pst_str_first(string->rest, 1);
+    string->rest = pst_str_skip(string->rest, 1);
+    return true;
+}
+
 /* Does what raw decodes to begin with text? */
 static bool
 json_string_starts(struct pst_str raw, struct pst_str text)
 {
     struct pst_json_unescape string = {.rest = raw};
-    struct pst_str run;
+    struct pst_str character;
 
     while (text.len > 0) {
-        size_t len;
-
-        if (string.rest.len == 0 || !pst_json_unescape_next(&string, &run))
+        if (string.rest.len == 0 || !json_next_character(&string, &character) ||
+            !pst_str_starts(text, character))
             return false;
-        len = run.len < text.len ? run.len : text.len;
-        if (!pst_str_equal(pst_str_first(run, len), pst_str_first(text, len)))
-            return false;
-        text = pst_str_skip(text, len);
+        text = pst_str_skip(text, character.len);
     }
     return true;
 }
@@ -177,14 +185,12 @@ static bool
 json_string_contains(struct pst_str raw, struct pst_str text)
 {
     struct pst_json_unescape string = {.rest = raw};
-    struct pst_str run;
+    struct pst_str character;
 
     while (string.rest.len >= text.len) {
         if (json_string_starts(string.rest, text))
             return true;
-        if (string.rest.ptr[0] != '\\')
-            string.rest = pst_str_skip(string.rest, 1);
-        else if (!pst_json_unescape_next(&string, &run))
+        if (!json_next_character(&string, &character))
             return false;
     }
     return false;
@@ -193,7 +199,7 @@ json_string_contains(struct pst_str raw, struct pst_str text)
 static bool
 json_is_secret(struct pst_str raw, struct pst_str secret)
 {
-    return secret.len < PST_JSON_SECRET_MIN ? pst_json_slice_equal(raw, secret)
+    return secret.len < PST_SECRET_TEXT_MIN ? pst_json_slice_equal(raw, secret)
                                             : json_string_contains(raw, secret);
 }
 

@@ -26,17 +26,12 @@ void pst_json_emit_string(struct pst_buf *buf, struct pst_str text);
  */
 void pst_json_emit(struct pst_buf *buf, const struct pst_json *value);
 
-/* A secret of so many bytes is found inside longer strings, too. */
-#define PST_JSON_SECRET_MIN 16
-
 /*
  * Copy text, but write `replacement` in place of every string, at any depth,
- * that decodes to `secret`, or to a text that contains it if it has
- * PST_JSON_SECRET_MIN bytes. A member name becomes "secret" instead. All other
- * bytes are copied unchanged.
- *   text         JSON that pst_json_check() or pst_json_parse() has accepted
- *   secret       not empty
- *   replacement  JSON
+ * that decodes to `secret`. A secret of PST_SECRET_TEXT_MIN bytes or more is
+ * also found inside a longer string. A member name becomes "secret" instead.
+ * All other bytes are copied unchanged. text         JSON that pst_json_check()
+ * or pst_json_parse() has accepted secret       not empty replacement  JSON
  */
 void pst_json_redact(struct pst_buf *buf, struct pst_str text,
                      struct pst_str secret, struct pst_str replacement);

@@ -20,7 +20,8 @@ enum pst_json_kind {
     PST_JSON_ABSENT, /* there is no value */
     PST_JSON_NULL,
     PST_JSON_BOOL,
-    PST_JSON_INTEGER, /* fits int64_t, and has no fraction or exponent */
+    PST_JSON_INTEGER, /* fits int64_t, has no fraction or exponent, and is not
+                         "-0", which no int64_t spells */
     PST_JSON_NUMBER,  /* any other number */
     PST_JSON_STRING,
     PST_JSON_ARRAY,

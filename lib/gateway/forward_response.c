@@ -149,13 +149,14 @@ forward_decode_body(struct pst_arena *arena, struct forward_response *response,
                     size_t max)
 {
     if (response->encoded && is_gzip(forward_content_encoding(response))) {
+        const size_t encoding = find_content_encoding(response);
         enum pst_err e =
             gunzip_body(arena, response->body, max, &response->body);
 
         if (e)
             return e == PST_NO_MEMORY ? e : PST_OK;
         response->encoded = false;
-        response->headers[find_content_encoding(response)] =
+        response->headers[encoding] =
             response->headers[--response->header_count];
     }
     if (!response->encoded)

@@ -36,11 +36,8 @@ refresh_now(const struct context *ctx)
 static bool
 is_due(const struct refreshing *refreshing)
 {
-    const struct pst_session *session = &refreshing->auth->session;
-
-    /* Most sessions have no refresh token: no look at the clock. */
-    return !pst_str_is_absent(session->refresh) &&
-           pst_refresh_is_due(session, refresh_now(refreshing->ctx));
+    return pst_refresh_is_due(&refreshing->auth->session,
+                              refresh_now(refreshing->ctx));
 }
 
 /* Did nobody ask yet whose the token is? */

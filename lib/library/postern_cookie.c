@@ -12,8 +12,6 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "codec/base64url.h"
-#include "codec/json.h"
 #include "crypto/crypto.h"
 #include "session/claims.h"
 #include "session/hidden_claims.h"
@@ -22,9 +20,9 @@
  * no browser stores so many. */
 #define SESSION_COOKIES_MAX 8
 
-/* Bytes of memory for one call. Sealing takes 13 KiB; opening takes twice the
- * size of all cookies, which share this memory. It is small because every call
- * clears it. */
+/* Bytes of memory for one call. Sealing takes 20 KiB at most; opening takes
+ * twice the size of all cookies, which share this memory. It is small because
+ * every call clears it. */
 #define CALL_SIZE (32 * 1024)
 #define CALL_COOKIE_FACTOR 4
 #define CALL_COOKIES_MAX (1024 * 1024) /* longer headers may not fit */
@@ -159,10 +157,10 @@ cookie_find(const struct cookie_call *call, struct pst_str header,
 
 static enum pst_err
 cookie_seal_token(const struct cookie_call *call, enum pst_purpose purpose,
-                  enum pst_token_format format, struct pst_str claims,
-                  struct pst_str *out)
+                  struct pst_str claims, struct pst_str *out)
 {
-    const struct pst_token_use use = {call->sessions->ring, purpose, format};
+    const struct pst_token_use use = {call->sessions->ring, purpose,
+                                      call->sessions->format};
     uint8_t nonce[PST_NONCE_LEN];
     struct pst_buf buf;
     enum pst_err e = pst_crypto_random(nonce, sizeof(nonce));
@@ -227,8 +225,8 @@ cookie_seal(const struct cookie_call *call, const struct pst_session *session,
     if (!e)
         e = cookie_emit_claims(call, &inside, &claims);
     if (!e)
-        e = cookie_seal_token(call, cookie_get_purpose(session),
-                              sessions->format, claims, &cookie.value);
+        e = cookie_seal_token(call, cookie_get_purpose(session), claims,
+                              &cookie.value);
     if (e)
         return e;
     pst_buf_init_arena(&buf, call->arena, PST_COOKIE_HEADER_MAX);

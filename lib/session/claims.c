@@ -140,7 +140,7 @@ claims_find_rule(struct pst_str raw_name, enum claim guess)
     return claim;
 }
 
-/* Is a value of its claim's kind? -0 is not a number that we write. */
+/* Is a value of its claim's kind? */
 static bool
 claims_set(struct claim_values *values, enum claim claim, struct pst_str value)
 {
@@ -148,8 +148,7 @@ claims_set(struct claim_values *values, enum claim claim, struct pst_str value)
 
     values->of[claim] = value;
     if (kind == PST_JSON_INTEGER)
-        return !pst_str_equal(value, PST_STR("-0")) &&
-               pst_json_slice_integer(value, &values->integer[claim]) == PST_OK;
+        return pst_json_slice_integer(value, &values->integer[claim]) == PST_OK;
     return kind == PST_JSON_ABSENT || pst_json_slice_kind(value) == kind;
 }
 

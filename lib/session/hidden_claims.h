@@ -13,7 +13,8 @@
 
 /*
  * Replace the claims by what is in them. An absent one stays absent.
- *   session  as pst_claims_parse() read it; its slices live as long as arena
+ *   session  as pst_claims_parse() read it; its slices live as long as arena.
+ *            On failure its claims are meaningless
  * Returns PST_OK, PST_FORGED, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err pst_hidden_claims_open(const struct pst_keyring *ring,
@@ -24,6 +25,7 @@ PST_MUST_USE enum pst_err pst_hidden_claims_open(const struct pst_keyring *ring,
  * Replace the claims by a JWE of each, under the first secret.
  *   now      unix seconds: chooses the day of the key
  *   nonces   random bytes, used once
+ *   session  on failure, its claims are meaningless
  * Returns PST_OK, PST_TOO_LARGE, PST_NO_MEMORY, PST_INTERNAL.
  */
 PST_MUST_USE enum pst_err pst_hidden_claims_seal(

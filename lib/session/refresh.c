@@ -18,7 +18,7 @@ pst_refresh_emit(struct pst_buf *buf, const struct pst_session *session)
     pst_buf_add_char(buf, '}');
 }
 
-/* A time, without a sign: -0 is not a number that we write. */
+/* A time, which has no sign. */
 static bool
 refresh_parse_time(struct pst_str value, int64_t *out)
 {

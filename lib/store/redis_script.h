@@ -13,12 +13,14 @@
 
 #include "store/record.h"
 
-/* n(s, o): the number at byte o of s; p(x): the eight bytes of a number;
- * rec(x): a version 1 record of one number; ours(s, len): is it a version 1
- * record of at least len bytes? */
+/* n(s, o): the number at byte o of s, up to 2^53, as a damaged record may have
+ * any; keep(x): seconds to keep a key, which Redis accepts; p(x): the eight
+ * bytes of a number; rec(x): a version 1 record of one number; ours(s, len): is
+ * it a version 1 record of at least len bytes? */
 #define SCRIPT_NUMBERS                                                        \
     "local function n(s,o) local x=0 for i=o,o+7 do x=x*256+s:byte(i) end "   \
-    "return x end "                                                           \
+    "return math.min(x,9007199254740992) end "                                \
+    "local function keep(x) return math.min(math.max(1,x),9999999999) end "   \
     "local function p(x) local t={} for i=8,1,-1 do t[i]=string.char(x%256) " \
     "x=math.floor(x/256) end return table.concat(t) end "                     \
     "local function rec(x) return string.char(1)..p(x) end "                  \
@@ -36,7 +38,7 @@
     "local function putsince(k,since,newest,now) "                          \
     "local ends=newest+skew if since>0 then ends=since+span+skew end "      \
     "redis.call('SET',k,string.char(1)..p(since)..p(newest),"               \
-    "'EX',math.max(1,ends-now)) end "
+    "'EX',keep(ends-now)) end "
 
 /* What the key of a session's tokens has after that of its spilled part. */
 #define REDIS_TOKENS_SUFFIX "t"
@@ -77,11 +79,11 @@
     "return a[1]<b[1] or (a[1]==b[1] and a[2]<b[2]) end) "                    \
     "for i=1,#live-max+1 do local f,e=live[i][2],live[i][3] "                 \
     "if ARGV[7]=='1' then "                                                   \
-    "redis.call('SET',ARGV[8]..f,rec(e),'EX',e-now+skew) "                    \
+    "redis.call('SET',ARGV[8]..f,rec(e),'EX',keep(e-now+skew)) "              \
     "redis.call('DEL',ARGV[9]..f,ARGV[9]..f..'" REDIS_TOKENS_SUFFIX "') end " \
     "redis.call('HDEL',KEYS[1],f) end "                                       \
     "redis.call('HSET',KEYS[1],sid,ARGV[2]) "                                 \
-    "redis.call('EXPIRE',KEYS[1],math.max(1,last-now)) "                      \
+    "redis.call('EXPIRE',KEYS[1],keep(last-now)) "                            \
     "if created>newest then putsince(KEYS[2],since,created,now) end "         \
     "return 0"
 
@@ -135,7 +137,7 @@
     "redis.call('HSET',KEYS[1],ARGV[1],v:sub(1,9)..p(seen)..p(e).." \
     "v:sub(26)) "                                                   \
     "if redis.call('TTL',KEYS[1])<e-now then "                      \
-    "redis.call('EXPIRE',KEYS[1],e-now) end return 1"
+    "redis.call('EXPIRE',KEYS[1],keep(e-now)) end return 1"
 
 /* KEYS spill; ARGV record seconds now. Returns 1, or 0 when there is none. */
 #define SCRIPT_SPILL_REPLACE                                        \

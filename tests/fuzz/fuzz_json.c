@@ -9,9 +9,11 @@
 #include "base/str.h"
 #include "codec/json.h"
 #include "codec/json_check.h"
+#include "codec/json_emit.h"
 #include "codec/json_slice.h"
 
 #define ARENA_SIZE (1024 * 1024)
+#define SECRET PST_STR("sixteen bytes 16")
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,6 +65,7 @@ check_scalar(struct pst_arena *arena, const struct pst_json *value,
     struct pst_str text;
     int64_t number;
     int64_t slice_number;
+    bool is_true;
     enum pst_err e;
 
     switch (pst_json_kind(value)) {
@@ -73,6 +76,11 @@ check_scalar(struct pst_arena *arena, const struct pst_json *value,
         break;
     case PST_JSON_NUMBER:
         PST_REQUIRE(pst_str_equal(pst_json_number(value), slice));
+        break;
+    case PST_JSON_BOOL:
+        PST_REQUIRE(pst_json_bool(value, &is_true) == PST_OK);
+        PST_REQUIRE(
+            pst_str_equal(slice, is_true ? PST_STR("true") : PST_STR("false")));
         break;
     case PST_JSON_STRING:
         e = pst_json_slice_string(arena, slice, 64, &text);
@@ -103,6 +111,48 @@ check_value(struct pst_arena *arena, const struct pst_json *value,
     }
 }
 
+static bool
+has_secret(const struct pst_json *value)
+{
+    struct pst_json_members members = pst_json_members(value);
+    const struct pst_json *member;
+    struct pst_str name;
+
+    if (pst_str_contains(pst_json_string(value), SECRET))
+        return true;
+    while (pst_json_next_member(&members, &name, &member)) {
+        if (pst_str_contains(name, SECRET) || has_secret(member))
+            return true;
+    }
+    for (size_t i = 0;
+         pst_json_kind(value) == PST_JSON_ARRAY && i < pst_json_count(value);
+         i++) {
+        if (has_secret(pst_json_element(value, i)))
+            return true;
+    }
+    return false;
+}
+
+/* A secret is removed, however it is spelled, and nothing else changes. */
+static void
+check_redacted(struct pst_arena *arena, const struct pst_json *value,
+               struct pst_str text)
+{
+    const struct pst_json *redacted;
+    struct pst_buf buf;
+    struct pst_str out;
+    enum pst_err e;
+
+    pst_buf_init_arena(&buf, arena, ARENA_SIZE / 4);
+    pst_json_redact(&buf, text, SECRET, PST_STR("null"));
+    PST_REQUIRE(pst_buf_finish(&buf, &out) == PST_OK);
+    PST_REQUIRE(has_secret(value) || pst_str_equal(out, text));
+    /* Two members with the secret in their names get the same name. */
+    e = pst_json_parse(arena, out, &redacted);
+    PST_REQUIRE(e == PST_OK || e == PST_DUPLICATE);
+    PST_REQUIRE(e || !has_secret(redacted));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -130,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         ? pst_json_count(value)
                                         : 0));
         check_value(arena, value, text);
+        check_redacted(arena, value, text);
     }
     pst_arena_reset(arena);
     return 0;

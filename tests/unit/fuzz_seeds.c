@@ -36,8 +36,8 @@ feed(const char *path)
     memcpy(copy, content, len);
     assert_int_equal(LLVMFuzzerTestOneInput(copy, len), 0);
     /* Truncated at any byte, too. */
-    for (size_t i = len; i > 0 && len < 512; i--) {
-        uint8_t *part = malloc(i);
+    for (size_t i = 0; i < len && len < 512; i++) {
+        uint8_t *part = malloc(i > 0 ? i : 1);
 
         assert_non_null(part);
         memcpy(part, content, i);

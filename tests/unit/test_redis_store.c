@@ -75,6 +75,10 @@ hex_of(unsigned n)
     return hex;
 }
 
+/* Times in a record, as redis-cli writes them. */
+#define FOR_EVER "\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
+#define NO_TIME "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+
 /* A record of a later version or of another type never lets a session pass. */
 static void
 test_foreign_records(void **state)
@@ -157,6 +161,35 @@ test_foreign_others(void **state)
     expect("all", store_session_count(store, NULL, NOW, &count), PST_OK);
     assert_int_equal(count, 0);
     pst_arena_free(&arena);
+}
+
+/* Damaged times, far in the future: all sessions of a user can still be
+ * revoked, and a session's use be noted. */
+static void
+test_damaged_times(void **state)
+{
+    struct store_id sid = stores_id(1);
+    struct store_id subject = stores_id(1001);
+    const struct store_use use = {
+        .sid = &sid, .subject = &subject, .expires = NOW + 9, .now = NOW};
+    char command[512];
+    char answer[64];
+
+    (void)state;
+    start(NULL);
+    (void)snprintf(command, sizeof(command),
+                   "SET postern:{shop}:since:%s \"\\x01" FOR_EVER FOR_EVER "\"",
+                   hex_of(1001));
+    stores_say(&stores, command, answer, sizeof(answer));
+    expect("all", store_revoke_all(store, &subject, NOW, NULL), PST_OK);
+    (void)snprintf(command, sizeof(command), "HSET postern:{shop}:sessions:%s ",
+                   hex_of(1001));
+    (void)snprintf(command + strlen(command), sizeof(command) - strlen(command),
+                   "%s \"\\x01" NO_TIME NO_TIME FOR_EVER
+                   "\\x00\\x00\\x00\\x00\\x00\\x00\"",
+                   hex_of(1));
+    stores_say(&stores, command, answer, sizeof(answer));
+    expect("use", store_session_touch(store, &use), PST_OK);
 }
 
 static long
@@ -264,9 +297,8 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_foreign_records),
-        TEST(test_foreign_others),
-        TEST(test_stays),
+        TEST(test_foreign_records), TEST(test_foreign_others),
+        TEST(test_damaged_times),   TEST(test_stays),
         TEST(test_warnings),
     };
 
