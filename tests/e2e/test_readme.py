@@ -81,7 +81,7 @@ def shell(lines, folder, **variables):
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
              "HOME": str(folder), **SANITIZER_ENVIRONMENT, **variables},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=300, check=False)
+        stderr=subprocess.STDOUT, timeout=900, check=False)
     assert done.returncode == 0, done.stdout.decode()[-8000:]
     return done.stdout.decode()
 
