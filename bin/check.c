@@ -105,8 +105,10 @@ check_sockets(const char *folder)
     char reason[PLACE_REASON_MAX];
     struct stat found;
 
-    if (!folder)
+    if (!folder) {
+        puts("the folder of the sockets was not tried (--sockets FOLDER)");
         return 0;
+    }
     if (!place_check_folder(folder, reason)) {
         print_error_line("--sockets: %s", reason);
         return EX_CONFIG;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,17 +40,35 @@ config_file_set_errno(struct config_error *error, const char *path, int code)
         code == EACCES ? ": let the user who runs the program read it" : "");
 }
 
+/* Does a path begin with a folder that exists, such as "/run"? */
+static bool
+begins_with_folder(const char *path)
+{
+    char first[NAME_MAX + 2];
+    const size_t len = strcspn(path + 1, "/") + 1;
+    struct stat st;
+
+    if (path[len] != '/' || len >= sizeof(first))
+        return false;
+    memcpy(first, path, len);
+    first[len] = '\0';
+    return stat(first, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /*
  * The name of a file that cannot be opened, for messages. A secret or a URL
  * with a password may be set in place of the name of its file, and must not get
  * into a log. So the name is shown only if there is a file of this name, or if
- * it is the path of a file and too short for a secret.
+ * it looks like a path: it begins with a folder that exists, or has no "@" and
+ * is short; and what is behind its last slash is too short for a secret.
  */
 static const char *
 shown_path(const char *path, bool is_secret)
 {
-    bool is_path =
-        path[0] == '/' && !strchr(path, '@') && strlen(path) < PST_SECRET_MIN;
+    const char *slash = strrchr(path, '/');
+    bool is_path = path[0] == '/' && strlen(slash + 1) < PST_SECRET_MIN &&
+                   (begins_with_folder(path) ||
+                    (!strchr(path, '@') && strlen(path) < PST_SECRET_MIN));
     struct stat st;
 
     return is_secret && !is_path && stat(path, &st) != 0 ? "the file" : path;

@@ -19,6 +19,11 @@ FORGED = [(name, "Bearer forged") for name in (
     "X_Session-Subject", "X-Session-Name", "Remote-User", "Remote_User")]
 
 
+CORS_CGI = """#!/bin/sh
+printf 'Status: 204\\nX-Page: %s user=%s\\n\\n' "$REQUEST_METHOD" "$REMOTE_USER"
+"""
+
+
 class Api:
     """Answers a request with what it saw as JSON, and with its own copy of the
     token in headers; a WebSocket with what comes in."""
@@ -136,7 +141,8 @@ KINDS = [NginxApi, ApacheApi, LighttpdApi]
                 ids=lambda kind: kind.name)
 def site_fixture(request, backend):
     backend.api = Api()
-    site = request.param(backend, POSTERN_TOKEN_METHOD="cookie,bearer",
+    site = request.param(backend, with_pages=True,
+                         POSTERN_TOKEN_METHOD="cookie,bearer",
                          POSTERN_ORIGINS="https://listed.example",
                          POSTERN_AUTHORIZE_UPSTREAM="on",
                          POSTERN_AUTHORIZE_PREFLIGHT="pass")
@@ -222,6 +228,20 @@ def test_preflight_reaches_the_api_without_a_user(site, cookie):
     site.backend.api.seen.clear()
     assert site.send("OPTIONS", "/api/x", headers=head[1:]).status == 401
     assert site.backend.api.seen == []
+
+
+def test_preflight_reaches_a_protected_page_without_a_user(site):
+    """U40; the page answers it, and no other request."""
+    site.write("www/members/cors.cgi", CORS_CGI)
+    os.chmod(os.path.join(site.folder, "www/members/cors.cgi"), 0o755)
+    head = [("Origin", "https://app.example"),
+            ("Access-Control-Request-Method", "PUT")]
+    answer = site.send("OPTIONS", "/members/cors.cgi", headers=head)
+    assert (answer.status, answer.get("x-page")) == (204, "OPTIONS user=")
+    for method, headers in (("OPTIONS", head[1:]), ("OPTIONS", head[:1]),
+                            ("GET", head)):
+        answer = site.send(method, "/members/cors.cgi", headers=headers)
+        assert answer.status == 401 and answer.get("x-page") is None
 
 
 def open_websocket(site, headers):

@@ -313,6 +313,22 @@ def test_site_with_tls(serve):
         certificates.close()
 
 
+def test_site_with_tls_and_without_hsts(serve):
+    server = serve(type("Site", (Good,), changed(
+        "login", Strict_Transport_Security=None))())
+    certificates = Certificates()
+    proxy = TlsProxy(certificates.good, server.server_port, "")
+    try:
+        done = doctor(f"https://localhost:{proxy.port}", "--page", "/members/",
+                      "--ca", certificates.ca + ".pem")
+        assert done.returncode == 1
+        (fault,) = faults_of(done)
+        assert "Strict-Transport-Security" in fault
+    finally:
+        proxy.close()
+        certificates.close()
+
+
 def test_site_that_does_not_answer():
     done = doctor(f"http://127.0.0.1:{closed_port()}")
     assert done.returncode == 69

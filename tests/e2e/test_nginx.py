@@ -19,9 +19,11 @@ class NginxUploads(servers.Nginx):
     name = "nginx-uploads"
 
     def main(self):
+        # The administrator's own setting for uploads does not count here.
         return super().main().replace(
             "location ^~ /members/ {",
-            "location ^~ /members/ {\n            client_max_body_size 50m;")
+            "fastcgi_request_buffering off;\n        location ^~ /members/ {\n"
+            "            client_max_body_size 50m;")
 
 
 @pytest.fixture(name="site", scope="module")
@@ -86,6 +88,7 @@ def test_slow_body_does_not_hold_a_program(site, user):
     assert send_slowly(site, "/login", login) == 200
     cookie = site.cookie_for(user)
     assert send_slowly(site, "/logout", {"everywhere": False}, cookie) == 200
+    assert send_slowly(site, "/session", {}) == 405
     assert send_slowly(site, "/query", {"query": ME}) == 408
 
 
