@@ -64,6 +64,13 @@ message_may_send(struct pst_str name, struct pst_str value)
     return pst_str_is_token(name) && pst_str_is_field_value(value);
 }
 
+static enum pst_err
+message_head_refuse(struct message_head *head, const char *reason)
+{
+    head->reason = reason;
+    return PST_UPSTREAM_BROKEN;
+}
+
 void
 message_head_init(struct message_head *head, struct pst_arena *arena)
 {
@@ -153,10 +160,11 @@ message_head_add_header(struct message_head *head, struct pst_str line)
 {
     struct pst_str name;
     struct pst_str value;
-    enum pst_err e = message_split_header(line, &name, &value);
 
-    if (e)
-        return e;
+    if (message_split_header(line, &name, &value) != PST_OK)
+        return message_head_refuse(head, "a line of the head is not a header");
+    if (++head->count > PST_HEADER_COUNT_MAX)
+        return message_head_refuse(head, "the head has too many lines");
     pst_buf_add(&head->lines, line);
     pst_buf_add_char(&head->lines, '\n');
     return PST_OK;
@@ -175,9 +183,9 @@ message_head_finish(struct message_head *head)
         pst_buf_truncate(&head->lines, 0);
         return PST_OK;
     }
-    e = message_check_content_length(lines);
-    if (e)
-        return e;
+    if (message_check_content_length(lines) != PST_OK)
+        return message_head_refuse(
+            head, "Content-Length is not a number, or has two values");
     head->complete = true;
     return PST_OK;
 }
@@ -188,7 +196,8 @@ message_head_add(struct message_head *head, struct pst_str line)
     PST_REQUIRE(!head->complete);
     /* The sum is limited, so that interim responses cannot go on for ever. */
     if (line.len > PST_HEADERS_MAX - head->bytes)
-        return PST_UPSTREAM_BROKEN;
+        return message_head_refuse(head,
+                                   "the head of the response is too large");
     head->bytes += line.len;
     if (pst_str_ends(line, PST_STR("\n")))
         line.len--;
@@ -198,7 +207,9 @@ message_head_add(struct message_head *head, struct pst_str line)
         return line.len > 0 ? message_head_add_header(head, line)
                             : message_head_finish(head);
     head->status = message_parse_status(line);
-    return head->status > 0 ? PST_OK : PST_UPSTREAM_BROKEN;
+    return head->status > 0
+               ? PST_OK
+               : message_head_refuse(head, "the status line is invalid");
 }
 
 enum pst_err

@@ -59,7 +59,9 @@ struct message_head {
     int status;           /* 100..599; 0: the status line is not read yet */
     bool complete;        /* the final head is read */
     size_t bytes;         /* of all heads, including interim ones */
+    size_t count;         /* header lines, likewise */
     struct pst_buf lines; /* the header lines, each with a LF */
+    const char *reason;   /* why it was refused, a literal; NULL: it was not */
 };
 
 /* Begin to read a head. */
@@ -72,7 +74,8 @@ void message_head_init(struct message_head *head, struct pst_arena *arena);
  * Returns PST_OK; PST_UPSTREAM_BROKEN (the status line is missing or its status
  * is outside 100..599, a line is folded or has a space before its colon or a
  * control byte, a Content-Length is not a number or differs from another, or
- * there are more than PST_HEADERS_MAX bytes); PST_NO_MEMORY.
+ * there are more than PST_HEADERS_MAX bytes or PST_HEADER_COUNT_MAX lines),
+ * with head->reason; PST_NO_MEMORY.
  */
 PST_MUST_USE enum pst_err message_head_add(struct message_head *head,
                                            struct pst_str line);

@@ -198,7 +198,14 @@ tls_handle_result(struct tls_handle *handle)
 
     if (transfer->err)
         return http_error_set(handle->error, transfer->err, "%s",
-                              pst_err_text(transfer->err));
+                              transfer->head.reason
+                                  ? transfer->head.reason
+                                  : pst_err_text(transfer->err));
+    /* What libcurl says of a line over its limit of 100 KiB. */
+    if (code == CURLE_OUT_OF_MEMORY && transfer->head.status > 0 &&
+        !transfer->head.complete)
+        return http_error_set(handle->error, PST_UPSTREAM_BROKEN,
+                              "a line of the head is too long");
     if (code == CURLE_OK && !transfer->head.complete)
         return http_error_set(handle->error, PST_UPSTREAM_BROKEN,
                               "the backend sent no final response");

@@ -516,6 +516,62 @@ def test_redirect_is_not_followed(tls, backend):
     assert "/graphql" in tls.log
 
 
+class TlsHead:
+    """A TLS server that answers each connection's first request with a head of
+    these lines, and {}."""
+
+    def __init__(self, certificate, lines):
+        self.head = b"".join(b"%b\r\n" % line for line in [
+            b"HTTP/1.1 200 OK", b"Content-Type: application/json",
+            b"Content-Length: 2", b"Connection: close", *lines, b""])
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate + ".pem", certificate + ".key")
+        self.listener = context.wrap_socket(
+            socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.url = f"https://localhost:{self.listener.getsockname()[1]}/"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+            with contextlib.suppress(OSError), client:
+                request = b""
+                while not request.endswith(b"}"):
+                    request += client.recv(65536)
+                client.sendall(self.head + b"{}")
+                while client.recv(65536):
+                    pass
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.mark.parametrize("lines, status", [
+    ([b"X-%d: y" % n for n in range(100)], 200),
+    ([b"X-%d: " % n + b"y" * 4000 for n in range(20)], 502),
+    ([b"X-%d: y" % n for n in range(600)], 502),
+    ([b"X: " + b"y" * 1000000], 502)],
+    ids=["fits", "too long", "too many", "one of 1 MB"])
+def test_head_that_does_not_fit(start_own, certificates, lines, status):
+    """The log says what is wrong."""
+    server = TlsHead(certificates.good, lines)
+    try:
+        gateway = start_own(POSTERN_UPSTREAM=server.url,
+                            POSTERN_UPSTREAM_CA=certificates.ca + ".pem")
+        answer = ask(gateway, {"query": "{ a }"})
+        assert answer.status == status
+        if status == 502:
+            assert b"UPSTREAM_INVALID" in answer.stdout
+            assert "head" in gateway.log.partition("reason=")[2]
+    finally:
+        server.close()
+
+
 @pytest.mark.parametrize("http2", [False, True], ids=VERSIONS)
 def test_restarted_backend_is_reached_again(backend, proxies, start_own,
                                             certificates, http2):
