@@ -4,6 +4,7 @@ in a real browser. The others are in tests/e2e/test_frontends_guide.py."""
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 
@@ -36,15 +37,13 @@ UPLOAD = """mutation Upload($file: File!) {
 REFUSED = "mutation Refused { logout login(email: 1) { email } }"
 
 
-@pytest.fixture(name="bundle", scope="module")
-def bundle_fixture():
-    """The examples and their packages as one module."""
+def bundled(examples):
+    """The examples, {file name: text}, and their packages as one module."""
     with tempfile.TemporaryDirectory(prefix="postern-bundle-") as folder:
-        found = blocks()
-        for name in EXAMPLES:
+        for name, text in examples.items():
             with open(os.path.join(folder, name), "w",
                       encoding="utf-8") as file:
-                file.write(found[name])
+                file.write(text)
         os.symlink(os.path.join(backends.FOLDER, "node_modules"),
                    os.path.join(folder, "node_modules"))
         done = subprocess.run(
@@ -53,7 +52,13 @@ def bundle_fixture():
              "--define:process.env.NODE_ENV='production'"],
             input=ENTRY, cwd=folder, timeout=60, check=True, text=True,
             stdout=subprocess.PIPE)
-        yield done.stdout
+        return done.stdout
+
+
+@pytest.fixture(name="examples", scope="module")
+def examples_fixture():
+    found = blocks()
+    return {name: found[name] for name in EXAMPLES}
 
 
 @pytest.fixture(name="manifest", scope="module")
@@ -67,10 +72,10 @@ def manifest_fixture():
 
 
 @pytest.fixture(name="site", scope="module")
-def site_fixture(server, bundle, manifest):
+def site_fixture(server, examples, manifest):
     site = GuideSite(server, POSTERN_DOCUMENTS=manifest,
                      POSTERN_TOKEN_METHOD="cookie,bearer")
-    site.add_text(f"www/{MODULE}", bundle)
+    site.add_text(f"www/{MODULE}", bundled(examples))
     site.add_text("www/account.html", "<!DOCTYPE html><title>account</title>")
     yield site
     site.close()
@@ -251,15 +256,18 @@ def test_clients_take_fetch_with_token(here, server, site, account):
 FILE = 'new File(["hello"], "a.txt")'
 
 
+UPLOADS = {
+    "Apollo": f"""m.links.uploading.mutate({{ mutation: m.gql({json.dumps(
+        UPLOAD)}), variables: {{ file: {FILE} }} }})""",
+    "urql": f"""m.urql.client.mutation({json.dumps(UPLOAD)}, {{ file: {FILE} }},
+        {{ fetchOptions: {{ headers:
+            {{ "apollo-require-preflight": "true" }} }} }}).toPromise()""",
+}
+
+
 def test_uploads(inside, server):
     server.seen()
-    for script in (
-            f"""m.links.uploading.mutate({{ mutation: m.gql({json.dumps(
-                UPLOAD)}), variables: {{ file: {FILE} }} }})""",
-            f"""m.urql.client.mutation({json.dumps(UPLOAD)}, {{ file: {FILE} }},
-                {{ fetchOptions: {{ headers:
-                    {{ "apollo-require-preflight": "true" }} }} }}).toPromise()
-            """):
+    for script in UPLOADS.values():
         assert use(inside, script + ".then(({ data }) => data.upload.size)"
                    ) == 5
     assert [request["header"]["content-type"].partition(";")[0]
@@ -351,3 +359,89 @@ def test_automatic_persisted_queries(inside, client):
 
 def test_document_by_its_id(inside, account):
     assert use(inside, "m.ids.send('me')") == {"me": {"email": account.email}}
+
+
+# --- another origin ----------------------------------------------------------
+
+OTHER_MODULE = "other.bundle.js"
+# {file name: (the page's host, URL of the clients, `fetch` of the clients)}.
+# 127.0.0.1 is another site, where no cookie would work.
+TRANSPORTS = {
+    "other-origin.js": ("localhost", "/query", "m.fetchPostern('{}')"),
+    "bearer.js": ("127.0.0.1", "{}/query", "m.fetchWithToken"),
+}
+# The clients' modules read `endpoint` when they are imported.
+PREPARE = """
+const m = await import("/%s"), realFetch = window.fetch;
+window.sent = [];
+window.fetch = (url, options) => {
+    const { origin, search } = new URL(url, location);
+    sent.push({ origin, credentials: options.credentials, request:
+        options.method + " " + ((search + options.body).includes("email")
+            ? "text" : "hash") });
+    return realFetch(url, options);
+};
+window.endpoint = { url: "%s", fetch: %s };"""
+
+
+@pytest.fixture(name="other", scope="module")
+def other_fixture(server, site, examples):
+    """A Postern that allows pages of `site`. These have the examples with a
+    `fetch`, as the guide says."""
+    other = GuideSite(server, POSTERN_TOKEN_METHOD="cookie,bearer",
+                      POSTERN_ORIGINS=f"{site.url} "
+                      f"http://127.0.0.1:{site.port}")
+    site.add(*TRANSPORTS)
+    site.add_text(f"www/{OTHER_MODULE}", bundled({
+        name: re.sub(r'\b(ur[il]): "/query"',
+                     r"\1: endpoint.url, fetch: endpoint.fetch", text)
+        for name, text in examples.items()}))
+    yield other
+    other.close()
+
+
+def prepare(page, site, other, transport):
+    """Open the page; its clients are for `other`."""
+    host, url, fetch = TRANSPORTS[transport]
+    page.open(f"http://{host}:{site.port}/account.html")
+    page.run(PREPARE % (transport, url.format(other.url),
+                        fetch.format(other.url)))
+
+
+@pytest.mark.parametrize("name", PERSISTED)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_login_queries_and_upload_from_another_origin(
+        here, server, site, other, account, transport, name):
+    """A persisted query is the hash, then the text, then the hash alone."""
+    client, mutate = (sent, "mutate") if name == "Apollo" else (
+        asked, "mutation")
+    by_cookie = transport == "other-origin.js"
+
+    def data(script):
+        return here.use(OTHER_MODULE, f"({script}).then(({{ data }}) => data)")
+
+    prepare(here, site, other, transport)
+    login = data(client(LOGIN.replace("email ", "secret "), mutate, {
+        "email": account.email, "password": account.password}))["login"]
+    assert login["ownerId"] == account.owner and login["secret"]
+    other.private.add(login["secret"])
+    note_cookies(here, other)
+    assert [cookie["name"] for cookie in here.driver.get_cookies()] == (
+        ["__Host-Http-session"] if by_cookie else [])
+    server.seen()
+    assert data(client(ME))["me"]["email"] == account.email
+    document = f"query Persisted{name}{by_cookie:d} {{ me {{ email }} }}"
+    for _ in range(2):
+        answer = data(f"((document, variables) => {PERSISTED[name]})("
+                      f"{json.dumps(document)}, {{}})")
+        assert answer["me"]["email"] == account.email
+    assert data(UPLOADS[name])["upload"]["size"] == 5
+    seen = [request["header"] for request in server.seen()]
+    assert all("authorization" in header for header in seen)
+    assert seen[-1]["content-type"].startswith("multipart/form-data;")
+    requests = here.run("return sent")
+    assert {(one["origin"], one["credentials"]) for one in requests} == {
+        (other.url, "include" if by_cookie else "omit")}
+    method = "POST" if name == "Apollo" else "GET"
+    assert [one["request"] for one in requests[2:-1]] == [
+        "GET hash", f"{method} text", "GET hash"]
