@@ -281,7 +281,8 @@ test_head_limit(void **state)
         const char *name;
         const char *repeated;
     } rows[] = {
-        {"headers", "A: b\r\n"},
+        {"headers", "A: 0123456789012345678901234567890123456789"
+                    "0123456789012345678901234567890123456789\r\n"},
         {"interim", "\r\nHTTP/1.1 100 Continue\r\n"},
     };
     struct message_head head;
@@ -320,6 +321,23 @@ test_head_limit(void **state)
 }
 
 static void
+test_head_lines(void **state)
+{
+    struct message_head head;
+    enum pst_err e;
+
+    (void)state;
+    message_head_init(&head, arena);
+    e = message_head_add(&head, PST_STR("HTTP/1.1 200\r\n"));
+    for (size_t i = 0; i < PST_HEADER_COUNT_MAX && !e; i++)
+        e = message_head_add(&head, PST_STR("A: b\r\n"));
+    check_err("most", e, PST_OK);
+    check_err("more", message_head_add(&head, PST_STR("A: b\r\n")),
+              PST_UPSTREAM_BROKEN);
+    assert_string_equal(head.reason, "the head has too many lines");
+}
+
+static void
 test_head_memory(void **state)
 {
     struct message_head head;
@@ -340,6 +358,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_head_nul, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_walk_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_head_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_head_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_head_memory, set_up, tear_down),
     };
 
