@@ -4,10 +4,15 @@ a store."""
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import re
+import struct
+import subprocess
+import termios
 import time
 
 import gateway as gateways
@@ -160,6 +165,42 @@ def test_sessions_shows_names_with_the_secret(gateway, backend, user, kind):
         assert (name, column) == (None, "-")
         assert error.startswith("COOKIE_SESSION_SECRET_FILE: ")
         assert lines == [sealed, "1 live session"]
+
+
+def readers_of(folder):
+    """{pid: its transaction, or "-"} of the processes that have an LMDB store
+    open for reading."""
+    done = subprocess.run(["mdb_stat", "-r", folder], stdout=subprocess.PIPE,
+                          check=False, timeout=30)  # 1 if there are readers
+    return {int(pid): transaction for pid, transaction in re.findall(
+        r"^ *(\d+) +[0-9a-f]+ +(\d+|-)$", done.stdout.decode(), re.M)}
+
+
+def bytes_in(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_sessions_holds_no_transaction_while_nobody_reads(
+        start_own, backend, user, form):
+    """A pager that waits must not keep LMDB from reusing its pages."""
+    gateway = start_own()
+    folder = gateway.environment["POSTERN_STORE"].partition(":")[2]
+    arguments = ["sessions", *form]
+    # Each of these characters is printed as six bytes or more.
+    while len(run(gateway, *arguments).stdout) < 4 * 4096:
+        log_in_as(gateway, backend, user, 120 * "\x9b", 60 * "\x9b")
+    process = subprocess.Popen(
+        [gateways.POSTERN, *arguments], stdout=subprocess.PIPE, pipesize=4096,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], **gateway.environment})
+    with process.stdout as output:  # a failure closes it, which ends the command
+        size = fcntl.fcntl(output, fcntl.F_GETPIPE_SZ)
+        assert gateways.wait_until(lambda: bytes_in(output) == size)
+        assert readers_of(folder)[process.pid] == "-"
+        assert process.poll() is None
+        assert output.read() == run(gateway, *arguments).stdout
+    assert process.wait(30) == 0
 
 
 def test_sessions_shows_names_after_a_change_of_the_secret(
