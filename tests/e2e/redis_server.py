@@ -88,18 +88,21 @@ def free_ports(count):
     return found
 
 
-class Server(Process):
-    """A Redis on a TCP port. It keeps its data, so kill() loses nothing that it
-    has answered."""
+KEEPS_ALL = 'save ""\nappendonly yes\nappendfsync always\n'
 
-    def __init__(self, port, *options, sentinel=False):
+
+class Server(Process):
+    """A Redis on a TCP port. By default it keeps its data, so kill() loses nothing
+    that it has answered."""
+
+    def __init__(self, port, *options, sentinel=False, persistence=KEEPS_ALL):
         super().__init__()
         self.port = port
         path = os.path.join(self.folder, "redis.conf")
         with open(path, "w", encoding="ascii") as file:
             file.write(f"port {port}\nbind 127.0.0.1\ndir {self.folder}\n")
             if not sentinel:
-                file.write('save ""\nappendonly yes\nappendfsync always\n')
+                file.write(persistence)
             file.writelines(option + "\n" for option in options)
         self.arguments = [path, *(["--sentinel"] if sentinel else [])]
         self.start()

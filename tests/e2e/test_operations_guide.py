@@ -4,6 +4,7 @@
 systemctl talks to a real systemd, as a user's manager: it reads the units of
 etc/systemd/ without the settings that need process 1 (User=, the sandbox,
 credentials), which test_systemd.py has systemd-analyze read."""
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import test_readme
 from gateway import (BUILD, POSTERN, ROOT, SANITIZER_ENVIRONMENT, make_secret,
                      wait_until)
 from namespace import Namespace
+from redis_server import Server, free_ports
 
 # Commands that another test runs.
 IN_OTHER_TESTS = {
@@ -34,13 +36,17 @@ OF_PROCESS_1 = re.compile(
     r"|CapabilityBoundingSet|NoNewPrivileges|LoadCredential)=.*\n", re.M)
 
 
+def text_of_guide():
+    with open(os.path.join(ROOT, "doc/operations.md"), encoding="utf-8") as file:
+        return file.read()
+
+
 def guide():
     """{heading: its commands in their order}, of the blocks of shell."""
     found, heading = {}, None
-    with open(os.path.join(ROOT, "doc/operations.md"), encoding="utf-8") as file:
-        text = file.read()
     for title, language, block in re.findall(
-            r"^#+ ([^\n]*)$|^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+            r"^#+ ([^\n]*)$|^```(\w*)\n(.*?)^```$", text_of_guide(),
+            re.M | re.S):
         if title:
             heading = title
         elif language == "sh":
@@ -50,6 +56,21 @@ def guide():
         else:
             assert not re.search(r"^(postern|systemctl|sudo) ", block, re.M)
     return found
+
+
+def redis_settings():
+    """The lines for redis.conf."""
+    (block,) = re.findall(r"^```conf\n(.*?)^```$", text_of_guide(), re.M | re.S)
+    return block
+
+
+def store_file_settings():
+    """The lines of the drop-in, and the variable of commands."""
+    (found,) = re.findall(
+        r"`(LoadCredential=store:\S+)` and\s+`(Environment=[^`]+)` into a drop-in"
+        r"[^`]+`(POSTERN_STORE_FILE=\S+)`", text_of_guide())
+    credential, environment, variable = found
+    return f"[Service]\n{credential}\n{environment}\n", variable
 
 
 class Site:
@@ -90,13 +111,37 @@ class Site:
              str(self.folder / "etc/postern.env")],
             stdout=subprocess.PIPE, check=True, timeout=30,
             env={**SANITIZER_ENVIRONMENT}).stdout.decode()
+        return self.adapt(text).replace(
+            "[Service]\n",
+            f"[Service]\nStandardError=append:{self.folder}/log\n")
+
+    def adapt(self, text):
+        """A unit or a drop-in for a user's manager: a credential is its file."""
+        for name, path in re.findall(r"^LoadCredential=(\w+):(\S+)$", text, re.M):
+            text = text.replace(f"%d/{name}", path)
         text, count = OF_PROCESS_1.subn("", text)
         assert count > 0
-        for old, new in (("%d/secret", f"{self.folder}/etc/secret"),
+        return self.adapt_paths(text)
+
+    def adapt_paths(self, text):
+        for old, new in (("/etc/postern/", f"{self.folder}/etc/"),
                          ("lmdb:%S/postern", f"lmdb:{self.folder}/var/lib")):
             text = text.replace(old, new)
-        return text.replace("[Service]\n", "[Service]\nStandardError=append:"
-                            f"{self.folder}/log\n")
+        return text
+
+    def share(self, secret, url):
+        """Make it one of several machines: with the secret of all, and the URL of
+        their store in a file."""
+        drop_in, variable = store_file_settings()
+        self.write("etc/secret", secret)
+        self.write("etc/store", url + "\n", 0o640)
+        (self.folder / "units/postern@.service.d").mkdir()
+        self.write("units/postern@.service.d/store.conf", self.adapt(drop_in),
+                   0o644)
+        self.run("systemctl daemon-reload")
+        del self.variables["POSTERN_STORE"]
+        name, _, path = self.adapt_paths(variable).partition("=")
+        self.variables[name] = path
 
     def run(self, command, *replaced, status=0):
         """Run a command of the guide; gives its output."""
@@ -271,12 +316,46 @@ def test_backup_and_restore(site, user):
     assert site.session(later)["subject"] == user.owner
 
 
-def test_two_machines(site, user):
+@pytest.fixture(name="redis")
+def redis_of_the_guide_fixture():
+    # With a limit, Postern warns of a policy that evicts.
+    redis = Server(free_ports(1)[0], "maxmemory 100mb",
+                   persistence=redis_settings())
+    yield redis
+    redis.close()
+
+
+@pytest.fixture(name="machines")
+def machines_fixture(tmp_path_factory, backend, redis):
+    """Two machines that share a Redis and the secret. Their systemds use the same
+    control groups: stopping the programs of one stops those of the other."""
+    secret, sites = make_secret(), []
+    with contextlib.ExitStack() as stack:
+        for name in ("first", "second"):
+            sites.append(Site(tmp_path_factory.mktemp(name), backend))
+            stack.callback(sites[-1].close)
+            sites[-1].share(secret, f"redis://127.0.0.1:{redis.port}")
+            sites[-1].start()
+        yield sites
+
+
+def test_two_machines(machines, user):
     check, listed = of("Two machines", CHECK, "postern sessions")
-    site.start()
-    site.log_in(user)
-    assert "the store answers" in site.run(check)
-    assert user.owner in site.run(listed)
+    first, second = machines
+    cookie = first.log_in(user)
+    for site in machines:
+        assert "the store answers" in site.run(check)
+        # Only the errors and warnings: there are none.
+        assert site.run(check, ("$", " >/dev/null")) == ""
+    sessions = first.run(listed)
+    assert user.owner in sessions and "1 live session\n" in sessions
+    assert second.run(listed) == sessions
+    assert second.session(cookie)["subject"] == user.owner
+    assert fcgi.request(second.socket("logout"), "POST", HTTP_COOKIE=cookie,
+                        HTTP_ORIGIN="http://localhost").status == 200
+    assert first.session(cookie) is None
+    for site in machines:  # nothing went into a store of its own
+        assert os.listdir(site.folder / "var/lib") == []
 
 
 def test_socket_unit_that_failed(site):
