@@ -284,7 +284,7 @@ def test_login_beside_1000_slow_bodies_is_as_fast_as_at_an_idle_program(
 def test_1000_slow_bodies_delay_nobody_and_end(start, scripted, descriptors):
     """L61: a body has a time limit as a whole, whatever keeps coming."""
     backend = scripted()
-    _, path = start(backend, POSTERN_BODY_TIMEOUT="4s")
+    _, path = start(backend, POSTERN_BODY_TIMEOUT="12s")
     slow = [start_upload(path, 100000) for _ in range(300)]
     for _ in range(700):
         connection = fcgi.Connection(path)
@@ -297,10 +297,10 @@ def test_1000_slow_bodies_delay_nobody_and_end(start, scripted, descriptors):
         for number in range(10):
             assert_others_are_served(path, f"user{number}@b.example")
             time.sleep(0.25)
-        assert time.monotonic() - begin < 3.9, "the bodies were still coming"
+        assert time.monotonic() - begin < 11.9, "the test ran too slowly"
         assert not have_answers(slow)
         answers = [connection.answer() for connection in slow]
-        assert time.monotonic() - begin < 9
+        assert time.monotonic() - begin < 24
     assert [answer.status for answer in answers] == [408] * 1000
     assert {code_of(answer) for answer in answers} == {"REQUEST_TIMEOUT"}
     assert wait_until(lambda: all(
