@@ -57,10 +57,9 @@
 #define PST_NAME_FOLD_MAX 1024
 
 /* JSON and GraphQL: our choice unless another source is named. */
-#define PST_JSON_DEPTH 32     /* levels, of a text parsed with json-c */
-#define PST_JSON_VALUES 32768 /* values of one text: about 100 bytes each */
-#define PST_SECRET_TEXT_MIN \
-    16 /* bytes of a token: fewer are in other texts, too */
+#define PST_JSON_DEPTH 32       /* levels, of a text parsed with json-c */
+#define PST_JSON_VALUES 32768   /* values of one text: about 100 bytes each */
+#define PST_JSON_SECRET_MIN 16  /* bytes: less is part of other words, too */
 #define PST_JSON_TEXT_DEPTH 256 /* levels, of a text that is read as slices */
 #define PST_GRAPHQL_DEPTH 200   /* levels, of selections and of values */
 #define PST_GRAPHQL_BYTES_MAX (1024 * 1024) /* bytes of a document */

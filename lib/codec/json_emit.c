@@ -199,7 +199,7 @@ json_string_contains(struct pst_str raw, struct pst_str text)
 static bool
 json_is_secret(struct pst_str raw, struct pst_str secret)
 {
-    return secret.len < PST_SECRET_TEXT_MIN ? pst_json_slice_equal(raw, secret)
+    return secret.len < PST_JSON_SECRET_MIN ? pst_json_slice_equal(raw, secret)
                                             : json_string_contains(raw, secret);
 }
 

@@ -28,10 +28,11 @@ void pst_json_emit(struct pst_buf *buf, const struct pst_json *value);
 
 /*
  * Copy text, but write `replacement` in place of every string, at any depth,
- * that decodes to `secret`. A secret of PST_SECRET_TEXT_MIN bytes or more is
- * also found inside a longer string. A member name becomes "secret" instead.
- * All other bytes are copied unchanged. text         JSON that pst_json_check()
- * or pst_json_parse() has accepted secret       not empty replacement  JSON
+ * that decodes to `secret`; or that contains it, if it has PST_JSON_SECRET_MIN
+ * bytes or more. A member name becomes "secret". Other bytes do not change.
+ *   text         JSON that pst_json_check() or pst_json_parse() has accepted
+ *   secret       not empty
+ *   replacement  JSON
  */
 void pst_json_redact(struct pst_buf *buf, struct pst_str text,
                      struct pst_str secret, struct pst_str replacement);

@@ -59,8 +59,8 @@ begins_with_folder(const char *path)
  * The name of a file that cannot be opened, for messages. A secret or a URL
  * with a password may be set in place of the name of its file, and must not get
  * into a log. So the name is shown only if there is a file of this name, or if
- * it looks like a path: it begins with a folder that exists, or has no "@" and
- * is short; and what is behind its last slash is too short for a secret.
+ * it looks like one: what is behind its last slash is too short for a secret,
+ * and it either begins with a folder that exists, or is short and has no "@".
  */
 static const char *
 shown_path(const char *path, bool is_secret)

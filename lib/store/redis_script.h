@@ -13,10 +13,10 @@
 
 #include "store/record.h"
 
-/* n(s, o): the number at byte o of s, up to 2^53, as a damaged record may have
- * any; keep(x): seconds to keep a key, which Redis accepts; p(x): the eight
- * bytes of a number; rec(x): a version 1 record of one number; ours(s, len): is
- * it a version 1 record of at least len bytes? */
+/* n(s, o): the number at byte o of s, or 2^53 for a larger one, which only a
+ * damaged record has; keep(x): x as seconds that Redis keeps a key; p(x): the
+ * eight bytes of a number; rec(x): a version 1 record of one number;
+ * ours(s, len): is it a version 1 record of at least len bytes? */
 #define SCRIPT_NUMBERS                                                        \
     "local function n(s,o) local x=0 for i=o,o+7 do x=x*256+s:byte(i) end "   \
     "return math.min(x,9007199254740992) end "                                \

@@ -6,10 +6,8 @@
  * configured document is JSON that names the account; what the client gets is
  * JSON without the backend's secrets.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -18,7 +16,7 @@
 #include "gateway/login_match.h"
 #include "gateway/login_shape.h"
 #include "graphql/parser.h"
-#include "server/config.h"
+#include "login_config.h"
 
 #define ARENA_SIZE (1024 * 1024)
 #define SECRET PST_STR("s3cr3t-7f1e-0c44")
@@ -26,40 +24,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char document[] =
-    "mutation($email:String!,$password:String!){"
-    "in:login(email:$email,password:$password){"
-    "...on Owner{session{secret:token ttl}mail:email ownerId stores{id name}"
-    "refreshToken avatar(size:2)}"
-    "...on Failure{code message}}}";
-
 static struct pst_arena *arena;
 static struct config *config;
-
-static void
-make_config(void)
-{
-    char path[] = "/tmp/postern-fuzz-XXXXXX";
-    char file[64];
-    const int fd = mkstemp(path);
-    const char *const environment[] = {
-        "COOKIE_SESSION_SECRET=dGhpcyBpcyBhIHNlY3JldCBvZiBtb3JlIHRoYW4gMzI",
-        "POSTERN_UPSTREAM=http://127.0.0.1:9/",
-        "POSTERN_STORE=none",
-        "POSTERN_UPSTREAM_TOKEN=json:session/secret",
-        "POSTERN_NAME=mail",
-        "POSTERN_TTL=session/ttl",
-        "POSTERN_SECRET_FIELDS=refreshToken",
-        file,
-        NULL};
-
-    PST_REQUIRE(fd >= 0);
-    PST_REQUIRE(write(fd, document, sizeof(document) - 1) > 0);
-    (void)close(fd);
-    (void)snprintf(file, sizeof(file), "POSTERN_LOGIN_DOCUMENT=%s", path);
-    PST_REQUIRE(config_new(&config, environment, NULL) == PST_OK);
-    PST_REQUIRE(unlink(path) == 0);
-}
 
 /* The secure memory of libgcrypt is not searched for leaks. */
 static void
@@ -161,7 +127,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!config) {
         PST_REQUIRE(pst_arena_new(&arena, ARENA_SIZE) == PST_OK);
-        make_config();
+        config = login_config();
         PST_REQUIRE(atexit(free_config) == 0);
     }
     /* A client's own alias would look like a leak. */

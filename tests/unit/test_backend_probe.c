@@ -13,41 +13,11 @@
 
 #include <cmocka.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "../../bin/backend_probe.h"
 #include "../../bin/print.h"
 #include "base/limits.h"
-
-static FILE *printed;
-static int saved;
-
-static void
-capture(void)
-{
-    printed = tmpfile();
-    assert_non_null(printed);
-    fflush(stderr);
-    saved = dup(STDERR_FILENO);
-    assert_true(saved >= 0);
-    assert_true(dup2(fileno(printed), STDERR_FILENO) >= 0);
-}
-
-static const char *
-captured(void)
-{
-    static char text[16384];
-    size_t len;
-
-    fflush(stderr);
-    assert_true(dup2(saved, STDERR_FILENO) >= 0);
-    close(saved);
-    rewind(printed);
-    len = fread(text, 1, sizeof(text) - 1, printed);
-    text[len] = '\0';
-    fclose(printed);
-    return text;
-}
+#include "printed.h"
 
 static void
 test_headers(void **state)
@@ -56,20 +26,20 @@ test_headers(void **state)
         .status = 302, .location = PST_STR("https://a/\x1b[2J\xc2\x9b\xff")};
 
     (void)state;
-    capture();
+    printed_capture();
     assert_int_equal(backend_probe_report_no_graphql(&probe), EX_CONFIG);
     assert_string_equal(
-        captured(),
+        printed_text(),
         "POSTERN_UPSTREAM: the backend redirects (status 302) to "
         "https://a/\\x1b[2J\\xc2\\x9b\\xff, and redirects are never followed: "
         "set POSTERN_UPSTREAM to that address if it is the GraphQL server's\n");
     probe.status = 200;
     probe.type = PST_STR("text/\x9b"
                          "2J");
-    capture();
+    printed_capture();
     assert_int_equal(backend_probe_report_no_graphql(&probe), EX_CONFIG);
     assert_string_equal(
-        captured(),
+        printed_text(),
         "POSTERN_UPSTREAM: the answer is not from a GraphQL server (status "
         "200, Content-Type text/\\x9b2J): check the host and the path\n");
 }
@@ -86,10 +56,10 @@ test_message(void **state)
     assert_int_equal(pst_arena_new(&probe.arena, PST_ARENA_SIZE), PST_OK);
     pst_buf_init_heap(&probe.answer, probe.arena, sizeof(answer));
     pst_buf_add_string(&probe.answer, answer);
-    capture();
+    printed_capture();
     backend_probe_report_message("POSTERN_WHO_DOCUMENT", "wrong",
                                  backend_probe_response(&probe));
-    assert_string_equal(captured(),
+    assert_string_equal(printed_text(),
                         "POSTERN_WHO_DOCUMENT: wrong: "
                         "\\x1b]0;x\\x07\\xc2\\x9bm\\x0aPOSTERN_STORE: \xc3\xbc"
                         "\n");
@@ -105,9 +75,9 @@ test_long(void **state)
 
     (void)state;
     memset(text, '\n', sizeof(text) - 1);
-    capture();
+    printed_capture();
     print_error_line("%s", text);
-    line = captured();
+    line = printed_text();
     assert_int_equal(strlen(line), 4 * 2047 + 1);
     assert_int_equal(strcspn(line, "\n"), strlen(line) - 1);
 }

@@ -6,38 +6,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../bin/check_settings.h"
 #include "base/limits.h"
+#include "printed.h"
 
 #define NOW 1800000000
-
-/* What is printed to standard error; valid until the next call. */
-static const char *
-warning_of(int64_t now, int64_t backend)
-{
-    static char text[1024];
-    FILE *file = tmpfile();
-    int saved = dup(STDERR_FILENO);
-    size_t len;
-
-    assert_non_null(file);
-    assert_true(saved >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
-    check_clock(now, backend);
-    fflush(stderr);
-    assert_true(dup2(saved, STDERR_FILENO) >= 0);
-    close(saved);
-    rewind(file);
-    len = fread(text, 1, sizeof(text) - 1, file);
-    text[len] = '\0';
-    (void)fclose(file);
-    return text;
-}
 
 static void
 test_clock(void **state)
@@ -61,8 +38,11 @@ test_clock(void **state)
 
     (void)state;
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
-        const char *got = warning_of(rows[i].now, rows[i].backend);
+        const char *got;
 
+        printed_capture();
+        check_clock(rows[i].now, rows[i].backend);
+        got = printed_text();
         if (rows[i].warning[0] ? !strstr(got, rows[i].warning) : got[0])
             fail_msg("row %zu: '%s'", i, got);
     }

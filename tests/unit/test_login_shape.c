@@ -7,26 +7,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "gateway/login_shape.h"
+#include "login_config.h"
 
 #define ARENA_SIZE (256 * 1024)
 
 static struct pst_arena *arena;
-
-/* The configured document: a result of two types, one of them an interface; a
- * nested secret. */
-static const char document[] =
-    "mutation($email:String!,$password:String!){"
-    "in:login(email:$email,password:$password){"
-    "...on Owner{session{secret:token ttl}mail:email ownerId stores{id name}"
-    "refreshToken avatar(size:2)}"
-    "...on Failure{code message}}}";
 
 #define OWNER                                                                  \
     "\"in\":{\"__typename\":\"Owner\",\"postern_Owner\":\"Owner\","            \
@@ -50,31 +40,6 @@ struct row {
 };
 
 static struct config *config;
-
-static void
-make_config(void)
-{
-    char path[] = "/tmp/postern-login-XXXXXX";
-    char file[64];
-    int fd = mkstemp(path);
-    const char *const environment[] = {
-        "COOKIE_SESSION_SECRET=dGhpcyBpcyBhIHNlY3JldCBvZiBtb3JlIHRoYW4gMzI",
-        "POSTERN_UPSTREAM=http://127.0.0.1:9/",
-        "POSTERN_STORE=none",
-        "POSTERN_UPSTREAM_TOKEN=json:session/secret",
-        "POSTERN_NAME=mail",
-        "POSTERN_TTL=session/ttl",
-        "POSTERN_SECRET_FIELDS=refreshToken",
-        file,
-        NULL};
-
-    assert_true(fd >= 0);
-    assert_true(write(fd, document, sizeof(document) - 1) > 0);
-    close(fd);
-    (void)snprintf(file, sizeof(file), "POSTERN_LOGIN_DOCUMENT=%s", path);
-    assert_int_equal(config_new(&config, environment, NULL), PST_OK);
-    assert_int_equal(unlink(path), 0);
-}
 
 /* Parse the client's document around its selection. */
 static void
@@ -368,7 +333,7 @@ main(void)
 
     if (pst_arena_new(&arena, ARENA_SIZE) != PST_OK)
         return 1;
-    make_config();
+    config = login_config();
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     config_free(&config);
     pst_arena_free(&arena);
