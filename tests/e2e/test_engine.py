@@ -471,7 +471,8 @@ def test_slow_backend_delays_only_its_own_requests(
     assert wait_until(lambda: len(backend.named(name)) == 200, 5)
     assert_others_are_served(path)
     answers = [answer_or_none(connection) for connection in slow]
-    assert seconds - 0.5 < time.monotonic() - begin < seconds + 3
+    # One after the other, they would take 200 times as long.
+    assert seconds - 0.5 < time.monotonic() - begin < seconds + 10
     if status:
         assert {(one.status, code_of(one)) for one in answers} == {
             (504, "UPSTREAM_TIMEOUT")}
