@@ -112,6 +112,78 @@ grow(int begin)
     return 0;
 }
 
+/* Start the process that grows the map, before there are threads. It begins
+ * when it can read a byte from *begin. */
+static pid_t
+start_growing(int *begin)
+{
+    int ends[2];
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(grow(ends[0]));
+    close(ends[0]);
+    *begin = ends[1];
+    return child;
+}
+
+/* Let it begin, and wait for its end. */
+static void
+finish_growing(pid_t child, int begin)
+{
+    int status = -1;
+
+    assert_int_equal(write(begin, "x", 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(begin);
+}
+
+/* A handle whose first use after that is a read, or a write. */
+static void check_first_use(enum pst_err (*use)(struct store *store,
+                                                const struct store_id *sid))
+{
+    struct store_id sid = stores_id(1);
+    struct store *store;
+    int begin;
+    pid_t child = start_growing(&begin);
+
+    open_small(&store);
+    stores_expect(store, "small", store_ping(store, NOW), PST_OK);
+    finish_growing(child, begin);
+    stores_expect(store, "the first use", use(store, &sid), PST_OK);
+    store_close(&store);
+}
+
+static enum pst_err
+use_by_reading(struct store *store, const struct store_id *sid)
+{
+    return store_check(store, sid, NULL, NOW);
+}
+
+static enum pst_err
+use_by_writing(struct store *store, const struct store_id *sid)
+{
+    return store_revoke(store, sid, NULL, NOW + 60, NOW);
+}
+
+static void
+test_larger_map_is_read(void **state)
+{
+    (void)state;
+    check_first_use(use_by_reading);
+}
+
+static void
+test_larger_map_is_written(void **state)
+{
+    (void)state;
+    check_first_use(use_by_writing);
+}
+
 static atomic_bool is_over;
 
 static void *
@@ -135,7 +207,7 @@ use_until_over(void *argument)
     return NULL;
 }
 
-/* The others adopt the larger map without a restart. */
+/* Threads that use the map while it grows adopt it, too. */
 static void
 test_larger_map(void **state)
 {
@@ -143,24 +215,16 @@ test_larger_map(void **state)
     unsigned indices[3] = {1, 2, 3};
     pthread_t threads[3];
     struct store *store;
-    int begin[2];
-    int status = -1;
-    pid_t child;
+    int begin;
+    pid_t child = start_growing(&begin);
 
     (void)state;
-    assert_int_equal(pipe(begin), 0);
-    child = fork(); /* before there are threads */
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(grow(begin[0]));
     open_small(&store);
     stores_expect(store, "small", store_ping(store, NOW), PST_OK);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(
             pthread_create(&threads[i], NULL, use_until_over, &indices[i]), 0);
-    assert_int_equal(write(begin[1], "x", 1), 1);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    finish_growing(child, begin);
     stores_expect(store, "a read", store_check(store, &sid, NULL, NOW), PST_OK);
     stores_expect(store, "a write",
                   store_revoke(store, &sid, NULL, NOW + 60, NOW), PST_OK);
@@ -170,8 +234,6 @@ test_larger_map(void **state)
         assert_int_equal(indices[i], 0);
     }
     store_close(&store);
-    close(begin[0]);
-    close(begin[1]);
 }
 
 int
@@ -181,6 +243,8 @@ main(void)
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_threads),
+        TEST(test_larger_map_is_read),
+        TEST(test_larger_map_is_written),
         TEST(test_larger_map),
     };
 
