@@ -469,10 +469,11 @@ def test_slow_backend_delays_only_its_own_requests(
     slow = open_and_send(path, name, 200)
     begin = time.monotonic()
     assert wait_until(lambda: len(backend.named(name)) == 200, 5)
+    arrived = time.monotonic()
     assert_others_are_served(path)
     answers = [answer_or_none(connection) for connection in slow]
-    # One after the other, they would take 200 times as long.
-    assert seconds - 0.5 < time.monotonic() - begin < seconds + 10
+    end = time.monotonic()
+    assert end - begin > seconds - 0.5 and end - arrived < seconds + 3
     if status:
         assert {(one.status, code_of(one)) for one in answers} == {
             (504, "UPSTREAM_TIMEOUT")}
@@ -701,7 +702,7 @@ def test_abort_together_with_the_end_of_the_body(start, scripted, name):
     connection.send(end)
     while connection.read_record()[0] != fcgi.END_REQUEST:
         pass
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 1
     assert not backend.named("silent")
     if name == "silent":
         send(connection, "me", keep=True)

@@ -2,7 +2,6 @@
 """Redis that is restarted, frozen, failed over by Sentinel, and in a Cluster."""
 
 import concurrent.futures
-import statistics
 import subprocess
 import threading
 import time
@@ -117,9 +116,9 @@ def test_frozen_redis(start_own, servers, user):
         held = [pool.submit(timed, cookie=cookie) for _ in range(30)]
         time.sleep(0.2)
         free = [pool.submit(timed) for _ in range(10)]
-        free = [job.result() for job in free]
-        assert {status for status, _ in free} == {200}
-        assert statistics.median(seconds for _, seconds in free) < 0.8
+        for job in free:
+            status, seconds = job.result()
+            assert status == 200 and seconds < 0.8
         for job in held:
             status, seconds = job.result()
             assert status == 503 and seconds < 2
@@ -177,8 +176,8 @@ def test_sentinel_failover(start_own, servers, user, count):
         lambda: gateway.log_in(user).status == 200, 5)
     assert gateways.wait_until(lambda: is_revoked(gateway, ended), 5)
     assert is_valid(gateway, cookie)
-    # The old master comes back as a replica, as the sentinels would have it, and
-    # nothing goes there.
+    # The old master comes back and becomes a replica (the sentinels would make it
+    # one, but later); nothing goes there.
     master.start()
     assert master.command("REPLICAOF", "127.0.0.1",
                           str(replica.port)).startswith(b"+OK")

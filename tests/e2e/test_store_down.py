@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import statistics
 import subprocess
 import time
 
@@ -236,13 +235,10 @@ def test_stopped_writer_holds_up_no_reads(start_own, user, tmp_path, kind,
     process = stopped_writer(folder)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         logins = [pool.submit(timed, gateway.log_in, user) for _ in range(4)]
-        took = []
         for _ in range(20):
             answer, seconds = timed(gateway.query, cookie=cookie)
-            assert answer.status == 200, answer
+            assert answer.status == 200 and seconds < 0.5, answer
             assert answer.json["data"]["me"] is not None
-            took.append(seconds)
-        assert statistics.median(took) < 0.5, took
         for login in logins:
             answer, seconds = login.result()
             assert answer.status == 503, answer

@@ -142,9 +142,9 @@ finish_growing(pid_t child, int begin)
     close(begin);
 }
 
-/* A handle whose first use after that is a read, or a write. */
-static void check_first_use(enum pst_err (*use)(struct store *store,
-                                                const struct store_id *sid))
+/* The first use after that is a read, or a write. */
+static void
+check_first_use(bool is_write)
 {
     struct store_id sid = stores_id(1);
     struct store *store;
@@ -154,34 +154,25 @@ static void check_first_use(enum pst_err (*use)(struct store *store,
     open_small(&store);
     stores_expect(store, "small", store_ping(store, NOW), PST_OK);
     finish_growing(child, begin);
-    stores_expect(store, "the first use", use(store, &sid), PST_OK);
+    stores_expect(store, "the first use",
+                  is_write ? store_revoke(store, &sid, NULL, NOW + 60, NOW)
+                           : store_check(store, &sid, NULL, NOW),
+                  PST_OK);
     store_close(&store);
-}
-
-static enum pst_err
-use_by_reading(struct store *store, const struct store_id *sid)
-{
-    return store_check(store, sid, NULL, NOW);
-}
-
-static enum pst_err
-use_by_writing(struct store *store, const struct store_id *sid)
-{
-    return store_revoke(store, sid, NULL, NOW + 60, NOW);
 }
 
 static void
 test_larger_map_is_read(void **state)
 {
     (void)state;
-    check_first_use(use_by_reading);
+    check_first_use(false);
 }
 
 static void
 test_larger_map_is_written(void **state)
 {
     (void)state;
-    check_first_use(use_by_writing);
+    check_first_use(true);
 }
 
 static atomic_bool is_over;
