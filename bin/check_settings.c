@@ -155,6 +155,15 @@ check_secret_names(void)
     }
 }
 
+static void
+check_sandbox(const struct config *config)
+{
+    if (!config->sandbox)
+        print_error_line(
+            "warning: POSTERN_SANDBOX: is off: somebody who takes over a "
+            "program can use all files and networks that its user can");
+}
+
 void
 check_settings(const struct config *config)
 {
@@ -166,6 +175,7 @@ check_settings(const struct config *config)
     check_origin_behind_proxy(config);
     check_cookie_variants(config);
     check_secret_fields(&config->backend);
+    check_sandbox(config);
 }
 
 void

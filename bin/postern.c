@@ -8,7 +8,7 @@
 #include "commands.h"
 #include "crypto/crypto.h"
 #include "env_file.h"
-#include "gateway/program.h"
+#include "gateway/program_sandbox.h"
 #include "print.h"
 
 #ifndef PACKAGE_VERSION

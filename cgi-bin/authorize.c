@@ -326,5 +326,6 @@ authorize(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "authorize", authorize);
+    return program_serve(argc, argv, "authorize", PROGRAM_REFRESHES_TOKENS,
+                         authorize);
 }

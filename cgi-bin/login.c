@@ -291,5 +291,5 @@ login(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "login", login);
+    return program_serve(argc, argv, "login", PROGRAM_USES_BACKEND, login);
 }

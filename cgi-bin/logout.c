@@ -272,5 +272,5 @@ logout(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "logout", logout);
+    return program_serve(argc, argv, "logout", PROGRAM_USES_BACKEND, logout);
 }

@@ -25,5 +25,5 @@ query(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "query", query);
+    return program_serve(argc, argv, "query", PROGRAM_USES_BACKEND, query);
 }

@@ -186,5 +186,5 @@ session(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "session", session);
+    return program_serve(argc, argv, "session", PROGRAM_USES_STORE, session);
 }

@@ -11,8 +11,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +25,7 @@
 #include "gateway/arguments.h"
 #include "gateway/document_lookup.h"
 #include "gateway/program_loop.h"
+#include "gateway/program_sandbox.h"
 #include "server/keyring_cache.h"
 #include "server/log_output.h"
 #include "store/store.h"
@@ -52,6 +51,7 @@
 
 struct program {
     const char *name;
+    enum program_use use;
     struct program_parts parts;
     struct keyring_cache_runner disk_runner;
 };
@@ -146,17 +146,6 @@ open_standard_descriptors(void)
         close(descriptor);
 }
 
-void
-program_hide_memory(void)
-{
-    const struct rlimit none = {0, 0};
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* the leak checker attaches to this process */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
 /* Make a loop's handles once, so that an error shows at the start and not
  * at each request. Returns the exit status. */
 static int
@@ -222,6 +211,7 @@ program_open(struct program *program)
     if (!e)
         e = config_new(&program->parts.config, (const char *const *)environ,
                        &report);
+    config_wipe_environment(environ);
     if (e)
         return program_report_failure(program, e);
     config = program->parts.config;
@@ -282,6 +272,19 @@ program_load_documents(struct program *program, bool is_persistent)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_DOCUMENTS", error);
+    return e ? program_report_failure(program, e) : EX_OK;
+}
+
+/* Give up what is not needed from here on. Returns EX_OK or the exit status. */
+static int
+program_enter_sandbox(struct program *program,
+                      const struct listen_sockets *sockets)
+{
+    const struct config_reporter report = {program_report, program};
+    enum pst_err e =
+        program_sandbox_enter(program->parts.config, program->use, sockets,
+                              program->parts.log, &report);
+
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
@@ -348,6 +351,8 @@ program_run(struct program *program, const char *address)
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
     }
     status = program_load_documents(program, sockets.count > 0);
+    if (status == EX_OK)
+        status = program_enter_sandbox(program, &sockets);
     if (status != EX_OK) {
         listen_close(&sockets);
         return status;
@@ -371,9 +376,11 @@ program_run(struct program *program, const char *address)
 }
 
 int
-program_serve(int argc, char **argv, const char *name, handler_fn *handler)
+program_serve(int argc, char **argv, const char *name, enum program_use use,
+              handler_fn *handler)
 {
-    struct program program = {.name = name, .parts.handler = handler};
+    struct program program = {
+        .name = name, .use = use, .parts.handler = handler};
     const char *address;
     int status;
 

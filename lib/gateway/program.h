@@ -8,6 +8,14 @@
 
 #include "gateway/context.h"
 
+/* Whom a program talks to. Its sandbox leaves it nothing else. */
+enum program_use {
+    PROGRAM_USES_BACKEND,     /* and the store */
+    PROGRAM_REFRESHES_TOKENS, /* the backend only for that, if it hands out its
+                                 token (POSTERN_AUTHORIZE_UPSTREAM) */
+    PROGRAM_USES_STORE        /* only */
+};
+
 /*
  * Run a program: read the arguments and the configuration, start, serve, and
  * stop on SIGTERM. It serves one request as plain CGI; or FastCGI on
@@ -21,10 +29,7 @@
  * memory, descriptors or socket), EX_SOFTWARE (a library fails), EX_IOERR (the
  * answer to the CGI request was cut off).
  */
-int program_serve(int argc, char **argv, const char *name, handler_fn *handler);
-
-/* Disable core dumps, which would contain the secrets, and keep other
- * processes, but root's, from reading the memory of this one. */
-void program_hide_memory(void);
+int program_serve(int argc, char **argv, const char *name, enum program_use use,
+                  handler_fn *handler);
 
 #endif

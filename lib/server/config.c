@@ -345,6 +345,12 @@ config_read_secret(const struct config *config, struct pst_keyring **ring,
 }
 
 void
+config_wipe_environment(char *const *environment)
+{
+    config_wipe_secrets(config_variables, CONFIG_VARIABLE_COUNT, environment);
+}
+
+void
 config_free(struct config **config)
 {
     struct pst_arena *arena;

@@ -106,6 +106,7 @@ struct config {
     const char *log_target;
     enum log_format log_format;
     enum log_level log_level;
+    bool sandbox;
 
     struct config_memory *memory; /* owns every text above */
 };
@@ -142,6 +143,12 @@ PST_MUST_USE enum pst_err config_new(struct config **out,
 PST_MUST_USE enum pst_err
 config_new_parts(struct config **out, const char *const *environ,
                  const struct config_reporter *reporter, unsigned parts);
+
+/*
+ * Overwrite the values in an environment that contain secrets, which are
+ * then gone from /proc/PID/environ too. Nothing of a struct config is in there.
+ */
+void config_wipe_environment(char *const *environment);
 
 void config_free(struct config **config);
 

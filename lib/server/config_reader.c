@@ -210,6 +210,22 @@ config_scan_environment(struct config_reader *reader,
     }
 }
 
+void
+config_wipe_secrets(const struct config_entry *entries, size_t count,
+                    char *const *environment)
+{
+    for (char *const *at = environment; *at; at++) {
+        size_t name_len = strcspn(*at, "=");
+        size_t len = strlen(*at);
+
+        for (size_t i = 0; i < count && name_len < len; i++)
+            if (entries[i].row.is_secret &&
+                pst_str_equal((struct pst_str){*at, name_len},
+                              pst_str_from(entries[i].row.name)))
+                explicit_bzero(*at + name_len + 1, len - name_len - 1);
+    }
+}
+
 /* Copy a value that has an allowed length and no control bytes, and a NUL. */
 static enum pst_err
 config_copy_value(struct config_reader *reader, struct pst_str raw_value,

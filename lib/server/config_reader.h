@@ -60,7 +60,7 @@ struct config_row {
     const char *kind;          /* "duration", "switch", "text", … */
     const char *default_value; /* as an administrator would write it */
     const char *help;          /* one sentence */
-    bool is_secret;
+    bool is_secret;            /* perhaps: wiped once it has been read */
 };
 
 struct config_reader;
@@ -122,6 +122,10 @@ void config_report_error(struct config_reader *reader, const char *variable);
  */
 void config_scan_environment(struct config_reader *reader,
                              const char *const *environment);
+
+/* Overwrite the values of the secret variables of a table in an environment. */
+void config_wipe_secrets(const struct config_entry *entries, size_t count,
+                         char *const *environment);
 
 /* The index of a name that is in the table. */
 size_t config_find_entry(const struct config_reader *reader, const char *name);

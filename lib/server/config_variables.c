@@ -303,7 +303,7 @@ const struct config_entry config_variables[] = {
          "one machine; redis://user:password@host:port/db, "
          "redis+sentinel://host:port,host:port/master/db or unix:/path of a "
          "Redis for several; or none."),
-     FIELD("url", config_read_store_url, store), .row.is_secret = false},
+     FIELD("url", config_read_store_url, store), .row.is_secret = true},
     {ROW("POSTERN_STORE_FILE", CONFIG_GROUP_STORE, "",
          "A file that contains the store's URL with its password instead; "
          "it must not be readable by everybody."),
@@ -369,6 +369,10 @@ const struct config_entry config_variables[] = {
     {ROW("POSTERN_LOG_FORMAT", CONFIG_GROUP_RUNNING, "logfmt",
          "The format of a log line: logfmt or json."),
      KEYWORD(log_format, log_format_keywords)},
+    {ROW("POSTERN_SANDBOX", CONFIG_GROUP_RUNNING, "on",
+         "Whether a program gives up, once it has started, the files, system "
+         "calls and sockets that it does not need (Landlock, seccomp)."),
+     SWITCH(sandbox)},
 };
 
 static_assert(PST_COUNT(config_variables) == CONFIG_VARIABLE_COUNT,

@@ -20,7 +20,7 @@
 
 /* The rows: offsets are into struct config. A row without a read function is
  * read by config.c itself. */
-#define CONFIG_VARIABLE_COUNT 76
+#define CONFIG_VARIABLE_COUNT 77
 extern const struct config_entry config_variables[];
 
 #endif

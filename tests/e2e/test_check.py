@@ -105,6 +105,14 @@ def test_messages_in_a_pipe_come_in_their_order(folder):
     assert lines[-1] == "POSTERN_UPSTREAM:", lines
 
 
+def test_no_sandbox(graphql):
+    assert "POSTERN_SANDBOX" not in check(graphql)[2]
+    status, _, errors = check(graphql, POSTERN_SANDBOX="off")
+    assert (status, errors) == (0, (
+        "warning: POSTERN_SANDBOX: is off: somebody who takes over a program "
+        "can use all files and networks that its user can\n"))
+
+
 # --- log, sockets, store -----------------------------------------------------
 
 

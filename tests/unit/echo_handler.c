@@ -3,9 +3,11 @@
  * echo_handler.c - a program whose handler answers with the request, for tests
  * of serving without sessions or a backend.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "break_out.h"
 #include "engine/wait.h"
 #include "gateway/program.h"
 #include "server/request_body.h"
@@ -87,11 +89,35 @@ write_filling(struct response *res, int64_t size)
     return e;
 }
 
+static enum pst_err
+write_error(struct response *res, const char *name, int error)
+{
+    const char *text = strerrorname_np(error);
+
+    return write_line(res, name, pst_str_from(error == 0 ? "done" : text));
+}
+
+/* Try to break out of the sandbox. The header X-Echo is the path of a file for
+ * break_out_try(). */
+static enum pst_err
+write_break_outs(struct request *req, struct response *res)
+{
+    struct pst_str path = request_variable(req, "HTTP_X_ECHO");
+    char *file = strndup(path.ptr, path.len);
+    enum pst_err e = file ? PST_OK : PST_NO_MEMORY;
+
+    for (size_t i = 0; !e && i < break_out_count; i++)
+        e = write_error(res, break_outs[i].name, break_out_try(i, file));
+    free(file);
+    return e;
+}
+
 /*
  * Options in the query string: sleep=MS before the answer, fail=ERROR instead
  * of it, skip=1 does not read the body, flush=1 sends every piece at once,
  * size=N adds N bytes, late=MS sleeps within the answer, cut=1 breaks off
- * there.
+ * there; break=1 tries to break out of the sandbox, port=N to connect to that
+ * port.
  */
 static enum pst_err
 echo(struct context *ctx, struct request *req, struct response *res)
@@ -117,6 +143,11 @@ echo(struct context *ctx, struct request *req, struct response *res)
         e = write_body(req, res);
     if (!e)
         e = write_filling(res, number_of(req, "size"));
+    if (!e && number_of(req, "break"))
+        e = write_break_outs(req, res);
+    if (!e && number_of(req, "port"))
+        e = write_error(res, "port",
+                        break_out_connect((uint16_t)number_of(req, "port")));
     if (!e && number_of(req, "late"))
         e = response_flush(res);
     sleep_ms(number_of(req, "late"));
@@ -128,5 +159,8 @@ echo(struct context *ctx, struct request *req, struct response *res)
 int
 main(int argc, char **argv)
 {
-    return program_serve(argc, argv, "echo", echo);
+    return program_serve(argc, argv, "echo",
+                         getenv("ECHO_USES_BACKEND") ? PROGRAM_USES_BACKEND
+                                                     : PROGRAM_USES_STORE,
+                         echo);
 }

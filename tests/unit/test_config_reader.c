@@ -281,6 +281,30 @@ values_are_quoted(void **state)
     }
 }
 
+/* The values of secrets are overwritten where they are, and nothing else. */
+static void
+test_wipe_secrets(void **state)
+{
+    static const struct config_entry wiped[] = {
+        {.row = {.name = "PLAIN"}},
+        {.row = {.name = "KEY", .is_secret = true}},
+    };
+    char plain[] = "PLAIN=visible";
+    char key[] = "KEY=hidden";
+    char longer[] = "KEYS=visible";
+    char bare[] = "KEY";
+    char empty[] = "KEY=";
+    char *const environment[] = {plain, key, longer, bare, empty, NULL};
+
+    (void)state;
+    config_wipe_secrets(wiped, PST_COUNT(wiped), environment);
+    assert_string_equal(plain, "PLAIN=visible");
+    assert_memory_equal(key, "KEY=\0\0\0\0\0\0", sizeof(key));
+    assert_string_equal(longer, "KEYS=visible");
+    assert_string_equal(bare, "KEY");
+    assert_string_equal(empty, "KEY=");
+}
+
 int
 main(void)
 {
@@ -291,6 +315,7 @@ main(void)
         cmocka_unit_test(missing_memory_is_reported),
         cmocka_unit_test(sentences_are_bounded),
         cmocka_unit_test(values_are_quoted),
+        cmocka_unit_test(test_wipe_secrets),
     };
 
     return cmocka_run_group_tests_name("config_reader", tests, NULL, NULL);
