@@ -58,6 +58,19 @@ def test_systemd_accepts_the_units(folder):
     assert b"StateDir" in done.stdout
 
 
+@pytest.mark.parametrize("name", [name for name in (*TEMPLATES, *UNITS)
+                                  if name.endswith(".service")])
+def test_exposure(folder, name):
+    """What a service could do to the system, as systemd rates it."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=12",
+         str(folder / name.replace("@", "@login"))],
+        stdout=subprocess.PIPE, timeout=60, check=False)
+    rating = re.search(rb"exposure level for \S+: ([\d.]+)", done.stdout)
+    assert float(rating[1]) <= 1.2
+    assert done.returncode == 0
+
+
 def setting(folder, unit, name, instance, found=r"(.+)"):
     """The value of a setting, with its specifiers replaced."""
     text = (folder / unit).read_text()
