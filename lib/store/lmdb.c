@@ -12,9 +12,6 @@
 
 #include <lmdb.h>
 
-/* Readers in all processes at the same time: 64 bytes each in the lock file. */
-#define READERS_MAX 4096
-
 /* The names in the file. */
 static const char *const table_names[] = {
     [RECORD_REVOKED] = "revoked",
@@ -96,7 +93,7 @@ lmdb_open_files(const struct lmdb_environment *environment, const char *folder)
     if (rc == 0)
         rc = mdb_env_set_maxdbs(environment->env, LMDB_TABLES);
     if (rc == 0)
-        rc = mdb_env_set_maxreaders(environment->env, READERS_MAX);
+        rc = mdb_env_set_maxreaders(environment->env, LMDB_READERS_MAX);
     if (rc == 0)
         rc = mdb_env_open(environment->env, folder, MDB_NOTLS, 0600);
     if (rc == 0)

@@ -15,6 +15,11 @@
 #include "base/str.h"
 #include "store/record.h"
 
+/* Readers in all processes at the same time, and the bytes that they need in
+ * the lock file, with its head. */
+#define LMDB_READERS_MAX 4096
+#define LMDB_LOCK_SIZE (4096 + LMDB_READERS_MAX * 64)
+
 /* The error codes of LMDB that callers treat specially. */
 #define LMDB_NOT_FOUND (-30798) /* MDB_NOTFOUND: there is no such record */
 #define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */

@@ -158,6 +158,31 @@ lmdb_folder_share(const char *path)
     return rc;
 }
 
+/*
+ * LMDB's lock file is a hole that it maps into memory: on a full disk, the
+ * first write to one of its pages would end the program (SIGBUS). So they are
+ * allocated beforehand, where the file system can. The size of the file stays,
+ * because LMDB sets it. The file must not be open in this process.
+ * Returns 0, ENOSPC or EDQUOT.
+ */
+static int
+lmdb_reserve_lock_pages(const char *path)
+{
+    char name[FILE_PATH_SIZE];
+    int rc = 0;
+    int file;
+
+    (void)snprintf(name, sizeof(name), "%s/lock.mdb", path);
+    file = open(name, FILE_FLAGS | O_CREAT, 0600);
+    if (file < 0)
+        return 0; /* LMDB says why */
+    if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, LMDB_LOCK_SIZE) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT))
+        rc = errno;
+    close(file);
+    return rc;
+}
+
 /* In a folder of one user, this makes it. */
 static int
 lmdb_lock_file_open(const char *path, int *descriptor)
@@ -188,6 +213,8 @@ lmdb_folder_open_files(struct lmdb_folder *folder, const struct store_url *url)
 {
     int rc = lmdb_folder_share(url->path);
 
+    if (rc == 0)
+        rc = lmdb_reserve_lock_pages(url->path);
     if (rc == 0)
         rc = lmdb_lock_file_open(url->path, &folder->lock_file);
     if (rc)

@@ -59,6 +59,9 @@ test_files(void **state)
     (void)snprintf(path, sizeof(path), "%s/lmdb/lock.mdb", stores.folder);
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_mode & 0777, 0600);
+    /* A hole in it would be a SIGBUS on a full disk. */
+    assert_true(found.st_blocks * 512 >= found.st_size);
+    assert_true(found.st_size > 4096);
     store_close(&store);
 }
 
