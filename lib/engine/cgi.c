@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/fcgi_connection.h"
+#include "engine/server.h"
 #include "engine/wait.h"
 
 static enum pst_err
@@ -54,6 +55,15 @@ cgi_flush(void *context)
 {
     (void)context;
     return fflush(stdout) == 0 ? PST_OK : PST_CLIENT_GONE;
+}
+
+/* A web server may send SIGTERM as soon as it has the whole response, and the
+ * log has still to be written. */
+static enum pst_err
+cgi_finish(void *context)
+{
+    server_block_signals();
+    return cgi_flush(context);
 }
 
 static bool
@@ -105,8 +115,8 @@ cgi_serve(const struct engine_handler *handler, int64_t body_timeout_ms)
         .source = {cgi_read, &body_timeout_ms, cgi_client_descriptor()},
     };
     size_t written = 0;
-    const struct response_sink sink = {cgi_write, cgi_flush, &written, NULL,
-                                       cgi_discard};
+    const struct response_sink sink = {cgi_write, cgi_flush, &written,
+                                       cgi_finish, cgi_discard};
     void *state = handler->new_state(handler->context);
     bool is_whole;
 
