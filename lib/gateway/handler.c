@@ -94,9 +94,14 @@ handler_answer_error(const struct context *ctx, const struct request *req,
 
 static void
 handler_log_request(const struct context *ctx, const struct request *req,
-                    int status, const struct meter *meter, enum pst_err e)
+                    const struct response *res, const struct meter *meter,
+                    enum pst_err e)
 {
-    const char *code = e ? pst_err_code(e) : NULL;
+    const int status = res->begun ? res->status : pst_err_status(e);
+    const char *code = NULL;
+
+    if (e || res->error) /* or: a form that says what was wrong */
+        code = pst_err_code(e ? e : res->error);
 
     /* Neither path nor query string: they may contain a token. */
     LOG_EVENT(ctx->log, LEVEL_INFO, "request", LOG_C_STRING("request", req->id),
@@ -151,8 +156,7 @@ handler_run(struct context *ctx, struct pst_arena *arena,
         is_whole = response_finish(res) == PST_OK;
     if (!is_whole && !e)
         e = PST_CLIENT_GONE;
-    handler_log_request(ctx, &req, res->begun ? res->status : pst_err_status(e),
-                        &meter, e);
+    handler_log_request(ctx, &req, res, &meter, e);
     pst_arena_reset(arena);
     return is_whole;
 }

@@ -148,7 +148,7 @@ page_send_login(struct response *res, const struct request *req,
     page_emit_text(&page, "<button type=\"submit\">", PAGE_TEXT_LOGIN_BUTTON,
                    "</button>\n</form>\n");
     page_emit_login_links(&page);
-    response_set_error_headers(res, form->error);
+    response_set_error(res, form->error);
     return page_send(&page, pst_err_status(form->error));
 }
 
@@ -174,7 +174,7 @@ page_send_logout(struct response *res, const struct request *req,
                          "value=\"1\">\n");
     page_emit_text(&page, "<button type=\"submit\" autofocus>",
                    PAGE_TEXT_LOGOUT_BUTTON, "</button>\n</form>\n");
-    response_set_error_headers(res, form->error);
+    response_set_error(res, form->error);
     return page_send(&page, pst_err_status(form->error));
 }
 
@@ -245,7 +245,7 @@ page_send_error(struct response *res, const struct request *req,
         e = PST_INTERNAL;
     page_keep_error_headers(res, config->auth_token_header);
     response_add_vary(res, PST_STR("Accept, Sec-Fetch-Mode"));
-    response_set_error_headers(res, e);
+    response_set_error(res, e);
     if (request_is_navigation(req)) {
         sent = page_send_error_html(res, req, config, e);
         if (sent == PST_OK || res->begun)

@@ -119,7 +119,7 @@ proxy_send_refusal(const struct request *req, struct response *res,
     enum pst_err failed;
     bool is_graphql;
 
-    response_set_error_headers(res, e);
+    response_set_error(res, e);
     if (e == PST_BAD_METHOD)
         response_set_header(res, PST_STR("Allow"), PST_STR("POST"));
     if (status == 200 || status == 400)

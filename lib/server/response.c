@@ -93,6 +93,7 @@ response_reset(struct response *res, const struct pst_str *keep_names)
     res->header_count = kept_count;
     res->status = 200;
     res->deferred_error = PST_OK;
+    res->error = PST_OK;
     response_set_default_header(res, PST_STR("Cache-Control"),
                                 PST_STR("no-store"));
     response_set_default_header(res, PST_STR("X-Content-Type-Options"),
@@ -248,8 +249,9 @@ response_redirect(struct response *res, struct pst_str target,
 }
 
 void
-response_set_error_headers(struct response *res, enum pst_err e)
+response_set_error(struct response *res, enum pst_err e)
 {
+    res->error = e;
     if (pst_err_status(e) == 503)
         response_set_header(res, PST_STR("Retry-After"), PST_STR("1"));
 }

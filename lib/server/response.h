@@ -37,6 +37,7 @@ struct response {
     size_t header_count;
     bool begun;
     enum pst_err deferred_error; /* the first header that could not be set */
+    enum pst_err error;          /* what the response tells, for the log */
     struct pst_str challenge;    /* the default WWW-Authenticate of a 401; must
                                     outlive the response */
     char length_digits[24];      /* Content-Length, for response_send() */
@@ -108,9 +109,9 @@ PST_MUST_USE enum pst_err response_redirect(struct response *res,
                                             struct pst_str target,
                                             struct pst_str fallback);
 
-/* Set the headers that the response to this error must have: Retry-After, if
- * the client may try again soon. */
-void response_set_error_headers(struct response *res, enum pst_err e);
+/* The response tells of this error: keep it for the log, and set the headers
+ * that it must have: Retry-After, if the client may try again soon. */
+void response_set_error(struct response *res, enum pst_err e);
 
 /* Write the body of an error, {"errors":[…]}. */
 void response_emit_error(struct pst_buf *buf, const struct request *req,

@@ -186,6 +186,15 @@ refuse(struct context *g, struct request *req, struct response *res)
 }
 
 static enum pst_err
+answer_with_a_form(struct context *g, struct request *req, struct response *res)
+{
+    (void)g;
+    (void)req;
+    response_set_error(res, PST_REFUSED);
+    return response_send_json(res, 401, PST_STR("{}"));
+}
+
+static enum pst_err
 lose_client(struct context *g, struct request *req, struct response *res)
 {
     (void)g;
@@ -254,6 +263,8 @@ static const struct {
      "method=GET status=403"},
     {"an error to a page", page, refuse, 9, true, "Status: 403 Forbidden\r\n",
      "error=PST_CROSS_SITE"},
+    {"an error that the handler answers", get, answer_with_a_form, 9, true,
+     "Status: 401 ", "bytes=2 error=PST_REFUSED"},
     {"no answer", get, answer_nothing, 9, true, "Status: 500 ",
      "error=PST_INTERNAL"},
     {"half an answer", get, break_off, 9, false, "Status: 200 OK\r\n",
