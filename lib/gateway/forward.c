@@ -21,6 +21,7 @@ struct forwarding {
     bool has_length;     /* the response has a Content-Length */
     bool is_redirect;    /* the response was refused as a redirect */
     bool is_own_failure; /* of outgoing->read(), or the session's order */
+    bool is_too_large;   /* the response was refused for its size */
 };
 
 static enum pst_err
@@ -113,9 +114,9 @@ receive_body(void *context, struct pst_str piece)
 
     if (!forwarding->res) {
         pst_buf_add(&forwarding->buffered, piece);
-        return forwarding->buffered.err == PST_TOO_LARGE
-                   ? PST_UPSTREAM_BROKEN
-                   : forwarding->buffered.err;
+        forwarding->is_too_large = forwarding->buffered.err == PST_TOO_LARGE;
+        return forwarding->is_too_large ? PST_UPSTREAM_BROKEN
+                                        : forwarding->buffered.err;
     }
     return response_write(forwarding->res, piece);
 }
@@ -145,6 +146,9 @@ log_backend_failure(const struct forwarding *forwarding,
                     const struct http_error *error, enum pst_err e)
 {
     struct log *log = forwarding->ctx->log;
+    const char *reason = forwarding->is_too_large
+                             ? "the body of the response is too large"
+                             : error->text;
 
     if (forwarding->is_redirect)
         LOG_EVENT(log, LEVEL_WARNING, "backend-redirects",
@@ -155,7 +159,7 @@ log_backend_failure(const struct forwarding *forwarding,
         LOG_EVENT(log, LEVEL_WARNING, "backend-failed",
                   LOG_C_STRING("request", forwarding->req->id),
                   LOG_C_STRING("cause", pst_err_code(e)),
-                  LOG_C_STRING("reason", error->text));
+                  LOG_C_STRING("reason", reason));
 }
 
 static enum pst_err
