@@ -48,10 +48,14 @@ class ScriptedBackend:
         self.thread = threading.Thread(target=self.loop.run_forever,
                                        daemon=True)
         self.thread.start()
+        self.port = self.server = None
+        self.accept(0)
+        self.url = f"http://127.0.0.1:{self.port}/graphql"
+
+    def accept(self, port):
         self.server = self._call(asyncio.start_server(
-            self._serve, "127.0.0.1", 0, backlog=2000))
-        port = self.server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}/graphql"
+            self._serve, "127.0.0.1", port, backlog=2000))
+        self.port = self.server.sockets[0].getsockname()[1]
 
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
@@ -101,9 +105,8 @@ class ScriptedBackend:
                         else NAME_IN_URL.search(head))[1].decode()
         request.received = len(body)
         self.requests.append(request)
-        act = getattr(self, "_" + request.name)
         try:
-            return await act(reader, writer, request, body)
+            return await self._act(reader, writer, request, body)
         except OSError:
             request.gone_at = time.monotonic()
             raise
@@ -145,6 +148,10 @@ class ScriptedBackend:
                      f"{framing}\r\n\r\n".encode())
 
     # The actions. Each returns whether the connection stays open.
+
+    async def _act(self, reader, writer, request, body):
+        act = getattr(self, "_" + request.name)
+        return await act(reader, writer, request, body)
 
     async def _login(self, reader, writer, request, body):
         email = json.loads(body)["variables"]["email"]

@@ -45,8 +45,8 @@ http {{
 
 
 class Certificates:
-    """Certificates of a CA: for localhost, for another name, and an expired one.
-    Each is a path without .pem or .key."""
+    """Certificates of a CA: for localhost, for another name, and an expired one;
+    and one of another CA. Each is a path without .pem or .key."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postern-tls-")
@@ -55,6 +55,7 @@ class Certificates:
         self.good = self._sign("good", "localhost")
         self.other_name = self._sign("other-name", "other.example")
         self.expired = self._sign("expired", "localhost", days=-1)
+        self.foreign = self._sign("foreign", "localhost", ca="other-ca")
 
     def _openssl(self, *arguments):
         done = subprocess.run(["openssl", *arguments], cwd=self.folder,
@@ -69,13 +70,14 @@ class Certificates:
                       "-out", f"{name}.pem")
         return os.path.join(self.folder, name)
 
-    def _sign(self, name, host, days=2):
+    def _sign(self, name, host, days=2, ca="ca"):
         self._openssl("req", "-newkey", "ec", "-pkeyopt",
                       "ec_paramgen_curve:P-256", "-nodes", "-subj",
                       f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}",
                       "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem",
-                      "-CAkey", "ca.key", "-CAcreateserial", "-days",
+        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA",
+                      f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
+                      "-days",
                       str(days), "-copy_extensions", "copy", "-out",
                       f"{name}.pem")
         return os.path.join(self.folder, name)
