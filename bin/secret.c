@@ -84,7 +84,7 @@ command_secret(int argc, char **argv)
 
     if (argc == 1)
         return print_new_secret();
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; argv[i]; i++) {
         bool has_file = argv[i + 1] && strncmp(argv[i + 1], "--", 2) != 0;
 
         if (strcmp(argv[i], "--force") == 0 && !is_forced)

@@ -166,18 +166,18 @@ secretfile_resolve_path(struct change *change, const char *path)
     const char *name = resolved ? resolved : path;
     const char *copy;
     char *temporary_path;
+    size_t size;
 
     if (!resolved && errno != ENOENT)
         return report_file_error(path, strerror(errno));
-    temporary_path =
-        pst_arena_alloc(change->arena, strlen(name) + sizeof(".new"));
+    size = strlen(name) + sizeof(".new");
+    temporary_path = pst_arena_alloc(change->arena, size);
     if (!temporary_path ||
         pst_arena_c_string(change->arena, pst_str_from(name), &copy)) {
         free(resolved);
         return EX_OSERR;
     }
-    memcpy(temporary_path, name, strlen(name));
-    memcpy(temporary_path + strlen(name), ".new", sizeof(".new"));
+    (void)snprintf(temporary_path, size, "%s.new", name);
     free(resolved);
     change->path = copy;
     change->temporary_path = temporary_path;

@@ -71,7 +71,7 @@ buf_grow_heap(struct pst_buf *buf, size_t size)
     ptr = malloc(size > 0 ? size : 1);
     if (!ptr)
         return false;
-    if (buf->len > 0)
+    if (buf->ptr)
         memcpy(ptr, buf->ptr, buf->len);
     heap_block_release(heap);
     *heap = (struct pst_heap_block){ptr, size};
@@ -93,7 +93,7 @@ buf_grow_arena(struct pst_buf *buf, size_t size)
     ptr = pst_arena_alloc(buf->arena, size);
     if (!ptr)
         return false;
-    if (buf->len > 0)
+    if (buf->ptr)
         memcpy(ptr, buf->ptr, buf->len);
     buf->ptr = ptr;
     buf->size = size;

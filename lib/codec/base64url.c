@@ -63,7 +63,7 @@ pst_base64url_encode(struct pst_buf *buf, struct pst_bytes bytes)
 
 /* The value of a character, marked; 0 when it is not in the alphabet. */
 #define MARK 0x80
-#define VALUE(c, v) [(unsigned char)(c)] = MARK | (v)
+#define VALUE(c, v) [(unsigned char)(c)] = (MARK | (v))
 #define VALUES_4(c, v)                                             \
     VALUE(c, v), VALUE((c) + 1, (v) + 1), VALUE((c) + 2, (v) + 2), \
         VALUE((c) + 3, (v) + 3)

@@ -12,8 +12,9 @@
 /* The values in the table that name_fold_table.pl makes. */
 #define VALUE_IGNORED 0
 #define VALUE_ITSELF 1
-#define VALUE_EXPANDS 0xD800 /* to 0xDFFF: the place in fold_expansions */
-#define VALUE_EXPANDS_LAST 0xDFFF
+#define VALUE_EXPANDS 0xD800 /* and up: half the place in fold_expansions */
+#define VALUE_EXPANDS_END \
+    (VALUE_EXPANDS + sizeof(fold_expansions) / sizeof(fold_expansions[0]) / 2)
 
 /* Replaces every character above U+FFFF that does not fold to ASCII. */
 #define OTHER_PLANES 0xFFFD
@@ -134,7 +135,7 @@ name_fold_add_mapped(struct fold_key *key, uint32_t c)
         return;
     if (value == VALUE_ITSELF) {
         name_fold_add_char(key, c > 0xFFFF ? OTHER_PLANES : c);
-    } else if (value >= VALUE_EXPANDS && value <= VALUE_EXPANDS_LAST) {
+    } else if (value >= VALUE_EXPANDS && value < VALUE_EXPANDS_END) {
         const uint16_t *list = &fold_expansions[2 * (value - VALUE_EXPANDS)];
 
         for (uint16_t i = 1; i <= list[0]; i++)

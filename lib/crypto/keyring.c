@@ -60,7 +60,7 @@ struct pst_keyring {
 };
 
 static const char *const purpose_names[] = {
-#define PURPOSE_NAME(purpose, name) [purpose] = name,
+#define PURPOSE_NAME(purpose, name) [purpose] = (name),
     PST_PURPOSES(PURPOSE_NAME)
 #undef PURPOSE_NAME
 };

@@ -279,6 +279,7 @@ listen_open_endpoint(struct listen_sockets *out, const char *text, char *error)
     in_port_t port = 0;
     int failed;
 
+    PST_REQUIRE(text);
     if (endpoint_parse(&endpoint, pst_str_from(text)) != PST_OK) {
         listen_set_error(error, text,
                          "not an address of the form unix:/path or host:port");

@@ -28,6 +28,7 @@ timers_reserve(struct timers *timers, size_t count)
         return PST_OK;
     while (size < count)
         size *= 2;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     heap = realloc(timers->heap, size * sizeof(*heap));
     if (!heap)
         return PST_NO_MEMORY;

@@ -30,12 +30,13 @@ arguments_print_usage(FILE *out, const char *name)
 static void
 arguments_report_unknown(const char *name, const char *argument)
 {
+    const struct pst_str text = pst_str_from(argument);
     char shown[SHOWN_MAX];
 
-    (void)pst_escape_copy(shown, sizeof(shown), pst_str_from(argument));
+    (void)pst_escape_copy(shown, sizeof(shown), text);
     fprintf(stderr, "%s: %s %s\n", name, shown,
-            strcmp(argument, "--listen") == 0 ? "needs an address"
-                                              : "is not an option");
+            pst_str_equal(text, PST_STR("--listen")) ? "needs an address"
+                                                     : "is not an option");
 }
 
 /* Did a web server start us as plain CGI? */

@@ -149,6 +149,7 @@ document_promote(struct document_cache *cache, struct document *document)
     while (cache->protected.size > PROTECTED_SHARE(cache->size_max)) {
         struct document *oldest = cache->protected.oldest;
 
+        PST_REQUIRE(oldest);
         document_list_remove(oldest);
         document_list_add(&cache->probation, oldest);
     }
@@ -220,6 +221,7 @@ static void
 cache_evict_to_limit(struct document_cache *cache)
 {
     while (cache->probation.size + cache->protected.size > cache->size_max)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it left its list */
         cache_evict_document(cache, cache->probation.oldest
                                         ? cache->probation.oldest
                                         : cache->protected.oldest);

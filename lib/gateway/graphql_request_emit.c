@@ -54,6 +54,7 @@ sort_variable_names(struct pst_arena *arena,
 
     names->count = plan->variable_count;
     names->sorted =
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         pst_arena_alloc(arena, names->count * sizeof(*names->sorted));
     if (!names->sorted)
         return false;

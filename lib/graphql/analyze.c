@@ -309,10 +309,13 @@ init_analyzer(struct analyzer *analyzer)
                      sizeof(*analyzer->fragment_states)) ||
         !alloc_array(&analyzer->jobs, count,
                      GRAPHQL_SCOPE_COUNT * sizeof(*analyzer->jobs)) ||
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         !alloc_array(&analyzer->queue, count, sizeof(*analyzer->queue)))
         return PST_NO_MEMORY;
-    for (size_t i = 0; fragment; fragment = fragment->next)
-        analyzer->fragment_states[i++].fragment = fragment;
+    for (size_t i = 0; i < count; i++) {
+        analyzer->fragment_states[i].fragment = fragment;
+        fragment = fragment->next;
+    }
     if (count > 1)
         qsort(analyzer->fragment_states, count,
               sizeof(*analyzer->fragment_states), compare_fragment_states);

@@ -214,7 +214,7 @@ lmdb_writer_adopt_map(struct lmdb_writer *writer)
     adoption->writer = writer;
     if (blocking_pool_run(writer->pool, &call, clock_ms() + WRITE_TIMEOUT) !=
         BLOCKING_DONE)
-        return LMDB_LATE;
+        return LMDB_LATE; /* cppcheck-suppress memleak ; the pool frees it */
     rc = adoption->rc;
     free(adoption);
     return rc;

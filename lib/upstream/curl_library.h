@@ -36,6 +36,7 @@
     X(url_set)
 
 struct curl_library {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared */
 #define CURL_POINTER(name) __typeof__(curl_##name) *name;
     CURL_FUNCTIONS(CURL_POINTER)
 #undef CURL_POINTER
