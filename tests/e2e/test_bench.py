@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """tests/bench/run measures something. The figures themselves are not
-tested: they depend on the machine, and on what else it does."""
+tested: they depend on the machine, and on what else it does. And a short run of
+tests/bench/soak, whose figures are."""
 
 import json
 import os
@@ -41,6 +42,18 @@ def test_every_kind_of_target(tmp_path):
     assert figures["waiting"]["each"] > 1
     assert figures["starts"]["query"] > 0
     assert "| program of query to that of the floor, kept |" in done.stdout
+
+
+@pytest.mark.uninstrumented  # a sanitizer keeps what was freed
+@pytest.mark.parametrize("store", ["lmdb", "redis"])
+def test_soak(store):
+    """A short one: every answer is the expected one, and nothing grows."""
+    done = subprocess.run(
+        [os.path.join(BENCH, "soak"), "--store", store, "8000"], timeout=300,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+        env={**os.environ, "POSTERN_BUILD": gateways.BUILD})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 wrong answers\n" in done.stdout
 
 
 def test_a_target_that_checks_nothing_is_not_measured(monkeypatch):
