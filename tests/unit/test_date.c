@@ -241,6 +241,66 @@ test_parse_wants_all_of_it(void **state)
     }
 }
 
+/* The dates of an Expires attribute. */
+static void
+test_parse_http(void **state)
+{
+    static const struct {
+        const char *in;
+        int64_t want;
+    } rows[] = {
+        {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777},
+        {"Sun, 06-Nov-1994 08:49:37 GMT", 784111777},
+        {"Sunday, 06-Nov-1994 08:49:37 GMT", 784111777},
+        {"Xyz, 06 nOV 1994 08:49:37 GMT", 784111777},
+        {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+        {"Wed, 31 Dec 1969 23:59:59 GMT", -1},
+        {"Tue, 29 Feb 2000 00:00:00 GMT", 951782400},
+        {"Mon, 01 Jan 0001 00:00:00 GMT", FIRST},
+        {"Fri, 31 Dec 9999 23:59:59 GMT", LAST},
+    };
+    static const char *const no_http_dates[] = {
+        NULL,
+        "",
+        "Sun,",
+        "Sun,06 Nov 1994 08:49:37 GMT",
+        "06 Nov 1994 08:49:37 GMT",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Thu, 29 Feb 1900 00:00:00 GMT",
+        "Sun, 06 Nix 1994 08:49:37 GMT",
+        "Sun, 06-Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov-1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun, 06 Nov 0000 08:49:37 GMT",
+        "Sun, 06 Nov 199x 08:49:37 GMT",
+        "Sun, 06 Nov 1994  08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "Sun, 06 Nov 1994 23:59:60 GMT",
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun Nov  6 08:49:37 1994",
+    };
+    int64_t got;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(rows); i++)
+        if (pst_date_parse_http(pst_str_from(rows[i].in), &got) ||
+            got != rows[i].want)
+            fail_msg("row '%s'", rows[i].in);
+    for (size_t i = 0; i < PST_COUNT(no_http_dates); i++) {
+        got = 7;
+        if (pst_date_parse_http(pst_str_from(no_http_dates[i]), &got) !=
+                PST_MALFORMED ||
+            got != 7)
+            fail_msg("row '%s' was taken",
+                     no_http_dates[i] ? no_http_dates[i] : "absent");
+    }
+}
+
 int
 main(void)
 {
@@ -251,6 +311,7 @@ main(void)
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_parse_wants_all_of_it),
+        cmocka_unit_test(test_parse_http),
     };
 
     return cmocka_run_group_tests_name("date", tests, NULL, NULL);
