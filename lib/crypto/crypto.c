@@ -27,6 +27,11 @@
 
 static atomic_uint secure_cipher_count;
 
+#define HASH_BLOCK_LEN 64 /* bytes that SHA-256 reads at a time */
+#define HASH_PIECES_MAX 4
+#define HMAC_INNER_PAD 0x36 /* RFC 2104 section 2 */
+#define HMAC_OUTER_PAD 0x5c
+
 #define EXPAND_MAX ((size_t)255 * PST_HASH_LEN) /* bytes: RFC 5869 2.3 */
 
 enum pst_err
@@ -100,27 +105,62 @@ pst_crypto_equal(struct pst_bytes a, struct pst_bytes b)
 }
 
 /*
- * HMAC over several pieces, as if they were one text.
+ * SHA-256 of several pieces, as if they were one text.
+ *   out  set on PST_OK
+ */
+static enum pst_err
+crypto_hash_pieces(const struct pst_bytes *pieces, size_t count,
+                   uint8_t out[static PST_HASH_LEN])
+{
+    gcry_buffer_t buffers[HASH_PIECES_MAX];
+    int filled = 0;
+
+    PST_REQUIRE(count <= HASH_PIECES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        /* libgcrypt does not write to them, but its type has no const. */
+        if (pieces[i].len > 0)
+            buffers[filled++] = (gcry_buffer_t){
+                .data = (void *)(uintptr_t)pieces[i].ptr, .len = pieces[i].len};
+    }
+    return gcry_md_hash_buffers(GCRY_MD_SHA256, 0, out, buffers, filled) == 0
+               ? PST_OK
+               : PST_INTERNAL;
+}
+
+/*
+ * HMAC over several pieces, as if they were one text (RFC 2104 section 2): the
+ * hash of a padded key and of the hash of another padded key and the text.
+ * libgcrypt's own HMAC aborts the program when it gets no memory.
  *   out  set on PST_OK
  */
 static enum pst_err
 crypto_hmac_pieces(struct pst_bytes key, const struct pst_bytes *pieces,
                    size_t count, uint8_t out[static PST_HASH_LEN])
 {
-    gcry_md_hd_t md;
-    const uint8_t *digest = NULL;
+    uint8_t padded[HASH_BLOCK_LEN] = {0};
+    uint8_t inner[PST_HASH_LEN];
+    struct pst_bytes text[HASH_PIECES_MAX] = {{padded, sizeof(padded)}};
+    const struct pst_bytes outer[] = {{padded, sizeof(padded)},
+                                      {inner, sizeof(inner)}};
+    enum pst_err e = PST_OK;
 
-    if (gcry_md_open(&md, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC))
-        return PST_INTERNAL;
-    if (gcry_md_setkey(md, key.ptr, key.len) == 0) {
-        for (size_t i = 0; i < count; i++)
-            gcry_md_write(md, pieces[i].ptr, pieces[i].len);
-        digest = gcry_md_read(md, GCRY_MD_SHA256);
-    }
-    if (digest)
-        memcpy(out, digest, PST_HASH_LEN);
-    gcry_md_close(md);
-    return digest ? PST_OK : PST_INTERNAL;
+    PST_REQUIRE(count < HASH_PIECES_MAX);
+    if (key.len > sizeof(padded))
+        e = crypto_hash_pieces(&key, 1, padded);
+    else if (key.len > 0)
+        memcpy(padded, key.ptr, key.len);
+    memcpy(text + 1, pieces, count * sizeof(*pieces));
+    for (size_t i = 0; i < sizeof(padded); i++)
+        padded[i] ^= HMAC_INNER_PAD;
+    if (!e)
+        e = crypto_hash_pieces(text, 1 + count, inner);
+    for (size_t i = 0; i < sizeof(padded); i++)
+        padded[i] ^= HMAC_INNER_PAD ^ HMAC_OUTER_PAD;
+    if (!e)
+        e = crypto_hash_pieces(outer, PST_COUNT(outer), out);
+    pst_crypto_wipe(padded, sizeof(padded));
+    pst_crypto_wipe(inner, sizeof(inner));
+    return e;
 }
 
 void
