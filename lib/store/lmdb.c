@@ -27,7 +27,8 @@ static const char *const table_names[] = {
 
 static_assert(PST_COUNT(table_names) == LMDB_TABLES, "each table has a name");
 static_assert(LMDB_NOT_FOUND == MDB_NOTFOUND && LMDB_MAP_FULL == MDB_MAP_FULL &&
-                  LMDB_MAP_RESIZED == MDB_MAP_RESIZED,
+                  LMDB_MAP_RESIZED == MDB_MAP_RESIZED &&
+                  LMDB_PANIC == MDB_PANIC,
               "the same codes under our names");
 static_assert(sizeof(MDB_dbi) == sizeof(unsigned), "tables hold MDB_dbi");
 
@@ -46,7 +47,6 @@ lmdb_error_advice(int rc)
     case MDB_READERS_FULL:
         return ": too many processes and threads read it: run fewer";
     case MDB_MAP_RESIZED:
-    case MDB_PANIC:
         return ": restart this program";
     case MDB_BAD_RSLOT:
         return ": it was opened before a fork";
@@ -114,6 +114,7 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
 
     if (rc)
         return rc;
+    (void)snprintf(opened.folder, sizeof(opened.folder), "%s", folder);
     rc = lmdb_open_files(&opened, folder);
     /* Creating tables takes the write lock; opening existing ones does not. */
     if (rc == 0)
@@ -186,7 +187,8 @@ lmdb_free_tenths(const struct lmdb_environment *environment, MDB_txn **reader,
     MDB_envinfo info;
     size_t total;
     size_t left;
-    int rc = mdb_env_info(environment->env, &info);
+    int rc = environment->is_lost ? MDB_PANIC
+                                  : mdb_env_info(environment->env, &info);
 
     if (rc)
         return rc;

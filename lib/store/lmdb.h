@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "server/store_url.h"
 #include "store/record.h"
 
 /* Readers in all processes at the same time, and the bytes that they need in
@@ -25,6 +26,7 @@
 #define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */
 #define LMDB_MAP_RESIZED \
     (-30785) /* MDB_MAP_RESIZED: another process made a larger map */
+#define LMDB_PANIC (-30795) /* MDB_PANIC: the environment is of no more use */
 
 /* Codes of our own. Neither LMDB nor errno uses them. */
 enum {
@@ -64,7 +66,8 @@ struct lmdb_environment {
     unsigned tables[LMDB_TABLES];
     size_t map_size; /* bytes */
     size_t page_size;
-    bool is_lost; /* the map is gone, and could not be made again */
+    bool is_lost; /* the map is gone; env is NULL, or of no more use */
+    char folder[STORE_URL_PART_MAX + 1]; /* its path */
 };
 
 /* One transaction, with what is needed to build keys and to age records. */

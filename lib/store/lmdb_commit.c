@@ -112,8 +112,8 @@ commit_try(struct lmdb_committer *committer, struct lmdb_write *const *group,
     return 0;
 }
 
-int
-lmdb_commit_adopt_map(struct lmdb_committer *committer)
+static int
+commit_adopt_map(struct lmdb_committer *committer)
 {
     int rc;
 
@@ -123,16 +123,52 @@ lmdb_commit_adopt_map(struct lmdb_committer *committer)
     return rc;
 }
 
+/* Nobody waits for the disk: meanwhile, the environment is lost to those who
+ * read it. */
+static int
+commit_reopen(struct lmdb_committer *committer)
+{
+    struct lmdb_environment *environment = committer->environment;
+    struct lmdb_environment opened;
+    int rc;
+
+    lmdb_readers_stop(committer->readers);
+    environment->is_lost = true;
+    lmdb_readers_end(committer->readers);
+    lmdb_readers_resume(committer->readers);
+    lmdb_reader_free(committer->reader);
+    committer->reader = NULL;
+    lmdb_environment_close(environment);
+    rc = lmdb_environment_open(&opened, environment->folder,
+                               environment->map_size);
+    if (rc)
+        return rc;
+    lmdb_readers_stop(committer->readers);
+    *environment = opened;
+    lmdb_readers_resume(committer->readers);
+    return 0;
+}
+
+int
+lmdb_commit_recover(struct lmdb_committer *committer, int rc)
+{
+    if (rc == LMDB_MAP_RESIZED)
+        return commit_adopt_map(committer);
+    rc = lmdb_reader_begin(committer->environment, &committer->reader);
+    if (rc == 0)
+        lmdb_reader_end(committer->reader);
+    return rc == LMDB_PANIC ? commit_reopen(committer) : rc;
+}
+
 static int
 commit_try_again(struct lmdb_committer *committer,
                  struct lmdb_write *const *group, size_t count)
 {
     int rc = commit_try(committer, group, count);
 
-    if (rc == LMDB_MAP_RESIZED)
-        rc = lmdb_commit_adopt_map(committer);
-    else
+    if (rc != LMDB_MAP_RESIZED && rc != LMDB_PANIC)
         return rc;
+    rc = lmdb_commit_recover(committer, rc);
     return rc ? rc : commit_try(committer, group, count);
 }
 

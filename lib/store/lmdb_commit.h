@@ -71,9 +71,14 @@ struct lmdb_committer {
 void lmdb_commit(struct lmdb_committer *committer,
                  struct lmdb_write *const *group, size_t count);
 
-/* Adopt the larger map that another process has made. Returns 0 or an error
- * code of LMDB or errno. */
-PST_MUST_USE int lmdb_commit_adopt_map(struct lmdb_committer *committer);
+/*
+ * Make the environment usable again.
+ *   rc  why it was not: LMDB_MAP_RESIZED, another process has made a larger
+ *       map, which is adopted; LMDB_PANIC, after the disk has refused a write,
+ *       say: unless that was done meanwhile, the files are opened again
+ * Returns 0 or an error code of LMDB or errno.
+ */
+PST_MUST_USE int lmdb_commit_recover(struct lmdb_committer *committer, int rc);
 
 /* The change that only removes expired records. what: a size_t, the limit. */
 PST_MUST_USE int lmdb_apply_expire(const struct lmdb_txn *txn,

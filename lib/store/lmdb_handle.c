@@ -138,8 +138,8 @@ lmdb_read_begin(struct lmdb_handle *handle, struct lmdb_txn *txn)
     if (e)
         return e;
     rc = lmdb_try_read(handle);
-    if (rc == LMDB_MAP_RESIZED) {
-        rc = lmdb_writer_adopt_map(handle->folder->writer);
+    if (rc == LMDB_MAP_RESIZED || rc == LMDB_PANIC) {
+        rc = lmdb_writer_recover(handle->folder->writer, rc);
         if (rc == 0)
             rc = lmdb_try_read(handle);
     }

@@ -78,6 +78,18 @@ lmdb_readers_stop(struct lmdb_readers *readers)
 }
 
 void
+lmdb_readers_end(struct lmdb_readers *readers)
+{
+    struct lmdb_reader *reader;
+
+    LIST_FOREACH(reader, &readers->list, link)
+    {
+        lmdb_reader_free(reader->txn);
+        reader->txn = NULL;
+    }
+}
+
+void
 lmdb_readers_resume(struct lmdb_readers *readers)
 {
     atomic_store(&readers->is_stopped, false);

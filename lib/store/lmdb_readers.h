@@ -47,6 +47,9 @@ void lmdb_readers_leave(struct lmdb_reader *reader);
 
 /* Wait until nobody reads; then nobody does until lmdb_readers_resume(). */
 void lmdb_readers_stop(struct lmdb_readers *readers);
+
+/* Between them: give the slots of all readers back. */
+void lmdb_readers_end(struct lmdb_readers *readers);
 void lmdb_readers_resume(struct lmdb_readers *readers);
 
 #endif

@@ -189,33 +189,34 @@ lmdb_writer_post(struct lmdb_writer *writer, const uint8_t *tag,
     write_release(write);
 }
 
-struct map_adoption {
+struct recovery {
     struct lmdb_writer *writer;
-    int rc;
+    int rc; /* what it is for, then its result */
 };
 
 static void
-writer_run_adoption(void *argument)
+writer_run_recovery(void *argument)
 {
-    struct map_adoption *adoption = argument;
+    struct recovery *recovery = argument;
 
-    adoption->rc = lmdb_commit_adopt_map(&adoption->writer->committer);
+    recovery->rc =
+        lmdb_commit_recover(&recovery->writer->committer, recovery->rc);
 }
 
 int
-lmdb_writer_adopt_map(struct lmdb_writer *writer)
+lmdb_writer_recover(struct lmdb_writer *writer, int rc)
 {
-    struct map_adoption *adoption = calloc(1, sizeof(*adoption));
-    const struct blocking_call call = {writer_run_adoption, free, adoption};
-    int rc;
+    struct recovery *recovery = calloc(1, sizeof(*recovery));
+    const struct blocking_call call = {writer_run_recovery, free, recovery};
 
-    if (!adoption)
+    if (!recovery)
         return ENOMEM;
-    adoption->writer = writer;
+    recovery->writer = writer;
+    recovery->rc = rc;
     if (blocking_pool_run(writer->pool, &call, clock_ms() + WRITE_TIMEOUT) !=
         BLOCKING_DONE)
         return LMDB_LATE; /* cppcheck-suppress memleak ; the pool frees it */
-    rc = adoption->rc;
-    free(adoption);
+    rc = recovery->rc;
+    free(recovery);
     return rc;
 }

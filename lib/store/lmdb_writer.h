@@ -51,8 +51,7 @@ PST_MUST_USE int lmdb_writer_run(struct lmdb_writer *writer, const uint8_t *tag,
 void lmdb_writer_post(struct lmdb_writer *writer, const uint8_t *tag,
                       const struct lmdb_change *change);
 
-/* Adopt the larger map that another process has made, and wait for that.
- * Returns as lmdb_writer_run(). */
-PST_MUST_USE int lmdb_writer_adopt_map(struct lmdb_writer *writer);
+/* As lmdb_commit_recover(), and wait for that. Returns as lmdb_writer_run(). */
+PST_MUST_USE int lmdb_writer_recover(struct lmdb_writer *writer, int rc);
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_lmdb_handle.c - LMDB handles in several threads, also while another
- * process makes the map larger.
+ * process makes the map larger, and after the disk has refused a write.
  */
+#undef _FILE_OFFSET_BITS /* pwrite() and pwrite64() are both ours */
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,6 +231,93 @@ test_larger_map(void **state)
     store_close(&store);
 }
 
+/* A disk that refuses a write. */
+
+static atomic_uint write_fails_at; /* 1: the next pwrite(); 0: none */
+
+static ssize_t
+write_or_fail(const char *name, int descriptor, const void *bytes, size_t size,
+              off_t offset)
+{
+    ssize_t (*write_at)(int, const void *, size_t, off_t);
+    void *found = dlsym(RTLD_NEXT, name);
+
+    assert_non_null(found);
+    memcpy(&write_at, &found, sizeof(write_at));
+    if (write_fails_at > 0 && --write_fails_at == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return write_at(descriptor, bytes, size, offset);
+}
+
+/* In the place of the C library's. LMDB uses one of them. */
+#pragma GCC visibility push(default)
+ssize_t
+pwrite(int descriptor, const void *bytes, size_t size, off_t offset)
+{
+    return write_or_fail("pwrite", descriptor, bytes, size, offset);
+}
+
+ssize_t
+pwrite64(int descriptor, const void *bytes, size_t size, off_t offset)
+{
+    return write_or_fail("pwrite64", descriptor, bytes, size, offset);
+}
+
+#pragma GCC visibility pop
+
+/* After a failure of the last page, LMDB refuses all work until its files are
+ * opened again. The next use does that, whoever's it is. */
+static void
+check_failing_writes(bool is_write)
+{
+    struct store *store = stores_open(&stores, "shop");
+    struct store *other = stores_open(&stores, "shop");
+    struct store_id kept = stores_id(1);
+    unsigned failures = 0;
+
+    stores_expect(store, "first",
+                  store_revoke(store, &kept, NULL, NOW + 60, NOW), PST_OK);
+    for (unsigned n = 1; n < 100; n++) {
+        struct store_id sid = stores_id(100 + n);
+        enum pst_err e;
+
+        write_fails_at = n;
+        e = store_revoke(store, &sid, NULL, NOW + 60, NOW);
+        if (write_fails_at > 0)
+            break; /* the n-th call was not made */
+        stores_expect(store, "failing", e, PST_STORE_DOWN);
+        failures++;
+        if (is_write)
+            stores_expect(other, "a write",
+                          store_revoke(other, &sid, NULL, NOW + 60, NOW),
+                          PST_OK);
+        stores_expect(other, "a read", store_check(other, &kept, NULL, NOW),
+                      PST_REVOKED);
+        stores_expect(store, "a read", store_check(store, &sid, NULL, NOW),
+                      is_write ? PST_REVOKED : PST_OK);
+    }
+    assert_true(failures > 0 && write_fails_at > 0);
+    write_fails_at = 0;
+    store_close(&other);
+    store_close(&store);
+}
+
+static void
+test_read_after_failing_write(void **state)
+{
+    (void)state;
+    check_failing_writes(false);
+}
+
+static void
+test_write_after_failing_write(void **state)
+{
+    (void)state;
+    check_failing_writes(true);
+}
+
 int
 main(void)
 {
@@ -237,6 +328,8 @@ main(void)
         TEST(test_larger_map_is_read),
         TEST(test_larger_map_is_written),
         TEST(test_larger_map),
+        TEST(test_read_after_failing_write),
+        TEST(test_write_after_failing_write),
     };
 
     return cmocka_run_group_tests_name("lmdb_handle", tests, NULL, NULL);
