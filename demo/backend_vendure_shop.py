@@ -16,6 +16,7 @@ from graphql import (
     GraphQLInterfaceType, GraphQLList, GraphQLNonNull, GraphQLObjectType,
     GraphQLScalarType, GraphQLSchema, GraphQLString, GraphQLUnionType)
 
+import backend_shop
 from backend_http import Refusal
 from backend_shop import (
     NOBODY, PAGE_MAX, PASSWORD_MAX, TEXT_MAX, number_of, password_hash,
@@ -139,7 +140,7 @@ def session_of(context, token):
 
 def make_session(context, owner=None, purchase=None):
     """Make a session. Returns its token and the session."""
-    token = secrets.token_hex(32)
+    token = (backend_shop.TOKEN_MARK.encode().hex() + secrets.token_hex(32))[:64]
     session = {"hash": token_hash(token), "owner": owner,
                "purchase": purchase, "ends": now() + context.duration}
     context.data.run("DELETE FROM session WHERE ends <= ?", now())

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
+import canary
 import gateway as gateways
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -73,7 +74,7 @@ class Server:
     def tokens_in(self, text, hashes=None):
         del hashes
         return {token for token in self.known if any(
-            form in text for form in gateways.encodings_of(token.encode()))}
+            form in text for form in canary.encodings_of(token.encode()))}
 
     def read_log(self):
         self.log.seek(0)

@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import urllib.parse
 
+import canary
 import gateway as gateways
 import http_client
 
@@ -63,7 +64,7 @@ class Shop(gateways.Backend):
     def register(self, name="Ada Ward", email=None):
         account = gateways.Account(
             email or f"customer-{secrets.token_hex(6)}@example.com",
-            "pass word " + secrets.token_hex(12), None)
+            f"{canary.PASSWORD} {secrets.token_hex(12)}", None)
         first, _, last = name.partition(" ")
         answer = self.graphql(REGISTER, {"input": {
             "emailAddress": account.email, "firstName": first,
@@ -90,7 +91,7 @@ class Shop(gateways.Backend):
             rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", data)
             if hashlib.sha256(match.group()).digest() in hashes}
         return found | {token for token in self.known if any(
-            form in data for form in gateways.encodings_of(token))}
+            form in data for form in canary.encodings_of(token))}
 
     def last_token(self):
         """The token in the header or the cookie of the last request."""

@@ -12,6 +12,8 @@ send malformed records.
 import socket
 import struct
 
+import canary
+
 BEGIN_REQUEST, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN = 1, 2, 3, 4, 5
 CUT = 12  # no type of FastCGI: the sign of an answer that breaks off
 STDOUT, STDERR, DATA, GET_VALUES, GET_VALUES_RESULT = 6, 7, 8, 9, 10
@@ -101,6 +103,8 @@ class Answer:
         self.app_status = app_status
         self.protocol_status = protocol_status
         head, _, self.body = stdout.partition(b"\r\n\r\n")
+        canary.note_response("by FastCGI", head, self.body[:canary.KEPT_MAX])
+        canary.note_response("by FastCGI, STDERR", b"", stderr)
         self.headers = []
         for line in head.split(b"\r\n") if head else []:
             name, _, value = line.partition(b":")

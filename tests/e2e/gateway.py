@@ -2,8 +2,8 @@
 """A real lighttpd with the files of etc/lighttpd/, the programs, and a backend.
 
 Each process is started as a child and stopped by its id. A Gateway keeps what
-its clients received and what its programs logged. close() searches both for
-secrets.
+its clients received and what its programs logged. close() searches both, the
+store, and the running programs for secrets (canary.py).
 """
 import base64
 import hashlib
@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.parse
 
+import canary
 import fcgi
 import http_client
 
@@ -31,7 +32,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 POSTERN = os.path.join(BUILD, "bin/postern")
 COOKIE = "__Host-Http-session"
 RULES = {"fastcgi": "postern.conf", "cgi": "postern-cgi.conf"}
-KEPT_MAX = 1 << 20  # bytes of a body that are kept for the search
 
 # The variables of our own environment that the sanitizers read.
 SANITIZER_ENVIRONMENT = {name: os.environ[name] for name in (
@@ -50,7 +50,7 @@ running = []  # gateways and backends; their logs go into the report
 def make_secret():
     done = subprocess.run([POSTERN, "secret"], stdout=subprocess.PIPE,
                           env={**SANITIZER_ENVIRONMENT}, timeout=30, check=True)
-    return done.stdout.decode()
+    return canary.SECRET + done.stdout.decode()
 
 
 def is_sanitized():
@@ -110,16 +110,6 @@ def closed_port():
     return holder.getsockname()[1]
 
 
-def encodings_of(secret):
-    """A secret unencoded, in hexadecimal, and in base64 at any offset."""
-    forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
-    for shift in range(3):
-        text = base64.b64encode(bytes(shift) + secret)
-        inner = text[4 if shift else 0:-4]
-        forms |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
-    return forms
-
-
 class Account:
     def __init__(self, email, password, owner):
         self.email, self.password, self.owner = email, password, owner
@@ -145,6 +135,7 @@ class Backend:
         assert found, line + self.read_log()
         self.port, self.path = int(found[1]), found[2]
         self.url = line.split()[-1]
+        canary.backends.add(self.port)
         self._remember_hashes()
 
     def _remember_hashes(self):
@@ -189,7 +180,7 @@ class Backend:
 
     def register(self, name="Somebody", email=None):
         email = email or f"user-{secrets.token_hex(6)}@example.com"
-        password = "pass word " + secrets.token_hex(12)
+        password = canary.PASSWORD + " " + secrets.token_hex(12)
         answer = self.graphql(REGISTER, {"email": email, "password": password,
                                          "name": name})
         account = Account(email, password,
@@ -201,6 +192,7 @@ class Backend:
         """The recorded requests, each with `headers` as a list of pairs."""
         seen = self.send("GET", "/_seen")
         for request in seen:
+            canary.note_upstream(request["path"])
             request["names"] = [n.lower() for n, _ in request["headers"]]
             request["header"] = {n.lower(): v for n, v in request["headers"]}
             token = request["header"].get("authorization", "")[7:]
@@ -234,7 +226,7 @@ class Backend:
                 if hashlib.sha256(part).digest() in hashes:
                     found.add(part)
         for token in self.known:
-            if any(form in data for form in encodings_of(token)):
+            if any(form in data for form in canary.encodings_of(token)):
                 found.add(token)
         return found
 
@@ -318,6 +310,8 @@ class Gateway:
                        % quoted(os.path.join(BUILD, "cgi-bin")))
             file.write(f"var.postern_sockets = {quoted(self.folder)}\n")
             file.write(f"server.upload-dirs = ( {quoted(self.folder)} )\n")
+            file.write('server.modules += ( "mod_accesslog" )\n'
+                       f"accesslog.filename = {quoted(self.access_log)}\n")
             file.write("var.postern_environment = (\n")
             for name, value in self.environment.items():
                 file.write(f"    {quoted(name)} => {quoted(value)},\n")
@@ -344,7 +338,7 @@ class Gateway:
         assert answer is not None, "connection closed without a response"
         if keep:
             self.received.append(answer.head + b"\r\n\r\n"
-                                 + answer.body[:KEPT_MAX])
+                                 + answer.body[:canary.KEPT_MAX])
             self._note(answer)
         return answer
 
@@ -401,7 +395,7 @@ class Gateway:
         """FastCGI only: send one request to a program without lighttpd."""
         answer = fcgi.request(self.socket_of(program), method, query, body,
                               **more)
-        self.received.append(answer.stdout[:KEPT_MAX])
+        self.received.append(answer.stdout[:canary.KEPT_MAX])
         return answer
 
     def session(self, **options):
@@ -435,6 +429,7 @@ class Gateway:
             [POSTERN, *arguments], input=stdin.encode(), timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], **self.environment})
+        canary.note_command(arguments, done)
         return done
 
     def open_token(self, token):
@@ -444,6 +439,10 @@ class Gateway:
         return json.loads(done.stdout)
 
     # Inspection.
+
+    @property
+    def access_log(self):
+        return os.path.join(self.folder, "access")
 
     @property
     def log(self):
@@ -482,14 +481,27 @@ class Gateway:
             os.kill(pid, signal.SIGKILL)
         return left
 
+    @property
+    def secrets(self):
+        return self.private | {account.password
+                               for account in self.backend.accounts}
+
+    def program_faults(self):
+        """Secrets that the running programs show."""
+        return [fault for pid, name in
+                canary.descendants(self.process.pid).items()
+                for fault in canary.search_process(pid, name, self.secrets)]
+
     def faults(self):
-        """Secrets in the log or in a response, and crashes in the log."""
-        log, found = self.log, []
-        for secret in self.private | {a.password for a in
-                                      self.backend.accounts}:
-            if any(form in log.encode()
-                   for form in encodings_of(secret.encode())):
-                found.append(f"the log contains a secret: {secret[:12]}…")
+        """Secrets in logs, in the store or in a response, and crashes in the
+        log."""
+        log = self.log
+        found = canary.search_log("log", self.log_file.name, self.secrets)
+        if os.path.exists(self.access_log):
+            found += canary.search_log("access log", self.access_log,
+                                       self.secrets)
+        found += canary.search_store(self.environment.get("POSTERN_STORE"),
+                                     self.secrets)
         hashes = self.backend.hashes()
         if self.backend.process.poll() is None:
             self.backend.seen()
@@ -504,8 +516,9 @@ class Gateway:
         return found
 
     def close(self, check=True):
+        faults = self.program_faults() if check else []
         left = self.stop()
-        faults = self.faults() if check else []
+        faults += self.faults() if check else []
         log = self.log
         self.log_file.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -12,7 +12,8 @@ import secrets
 import threading
 import urllib.parse
 
-from gateway import Account, encodings_of
+import canary
+from gateway import Account
 from graphql import (
     GraphQLError, GraphQLUnionType, build_ast_schema, format_error, graphql,
     parse)
@@ -65,14 +66,14 @@ class Call:
         if password != account["password"] or name not in (
                 account["email"], account["username"]):
             return None
-        token = f"token-of-ada-{secrets.token_hex(24)}"
+        token = f"{canary.TOKEN}-of-ada-{secrets.token_hex(24)}"
         self.backend.issued.add(token)
         self.backend.live.add(token)
         return token
 
     def more_secret(self):
         """A second token, such as a refresh token."""
-        token = f"second-of-ada-{secrets.token_hex(24)}"
+        token = f"{canary.TOKEN}-second-of-ada-{secrets.token_hex(24)}"
         self.backend.issued.add(token)
         return token
 
@@ -98,7 +99,7 @@ class GraphqlBackend:
     def __init__(self, schema, resolvers):
         self.user = {"id": "7", "databaseId": 7, "email": "ada@example.com",
                      "username": "ada", "name": "Ada", "first_name": "Ada",
-                     "password": "drawbridge " + secrets.token_hex(8)}
+                     "password": f"{canary.PASSWORD} {secrets.token_hex(8)}"}
         self.accounts = [Account(self.user["email"], self.user["password"],
                                  "7")]
         self.schema = make_schema(schema, resolvers)
@@ -176,7 +177,8 @@ class GraphqlBackend:
 
     def tokens_in(self, data, hashes=None):
         return {token for token in self.issued
-                if any(form in data for form in encodings_of(token.encode()))}
+                if any(form in data
+                       for form in canary.encodings_of(token.encode()))}
 
     def close(self):
         self.server.shutdown()

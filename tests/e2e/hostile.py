@@ -20,12 +20,13 @@ import sys
 import tempfile
 import zlib
 
+import canary
 import fcgi
 import gateway as gateways
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CANARY = b"CanarySecret"
-CANARY_FORMS = gateways.encodings_of(CANARY)
+CANARY_FORMS = canary.encodings_of(CANARY)
 LIMIT = 5
 HOST = "localhost"
 
@@ -121,7 +122,7 @@ class HostileBackend:
     def register(self, email=None, password=None, **texts):
         """A new account, or None if the name is taken."""
         email = email or f"user-{secrets.token_hex(4)}@trust.example"
-        password = password or "right " + secrets.token_hex(8)
+        password = password or f"{canary.PASSWORD} {secrets.token_hex(8)}"
         record = self.ask("register", email=email, password=password, **texts)
         if record is None:
             return None

@@ -11,6 +11,8 @@ import json
 import select
 import socket
 
+import canary
+
 HEAD_MAX = 256 * 1024
 
 
@@ -70,7 +72,7 @@ class Answer:
 
 class Connection:
     def __init__(self, port, host="127.0.0.1", timeout=30):
-        self.host = f"localhost:{port}"
+        self.host, self.port = f"localhost:{port}", port
         self.socket = socket.create_connection((host, port), timeout)
         self.pending = b""
         self.received = 0  # bytes, of all answers
@@ -100,6 +102,7 @@ class Connection:
 
     def request(self, method, target, headers=(), body=None, last=True):
         """Send one request; add Host and, for a body, Content-Length."""
+        canary.note_request(target)
         headers = list(headers)
         names = {name.lower() for name, _ in headers}
         if "host" not in names:
@@ -162,6 +165,8 @@ class Connection:
         else:  # until the connection closes; truncation is not detectable
             answer.body, _ = self._exactly(1 << 40)
             answer.whole = True
+        canary.note_response(f"of port {self.port}", answer.head,
+                             answer.body[:canary.KEPT_MAX], self.port)
         return answer
 
     def _chunks(self):

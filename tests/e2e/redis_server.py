@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 
+import canary
 import gateway as gateways
 
 
@@ -59,8 +60,17 @@ class Redis(Process):
         self.arguments = ["--port", "0", "--unixsocket", self.path,
                           "--save", "", "--appendonly", "no",
                           "--maxmemory-policy", "noeviction", "--dir",
-                          self.folder]
+                          self.folder, "--rdbcompression", "no"]
         self.start()
+
+    def close(self):
+        found = []
+        if self._answers() and self.command("SAVE").startswith(b"+OK"):
+            path = os.path.join(self.folder, "dump.rdb")
+            found = canary.search("store", path, canary.read(path),
+                                  canary.ALL)
+        super().close()
+        assert not found, found
 
     def command(self, line):
         """Send one inline command; returns the beginning of the answer."""

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 
+import canary
 import gateway
 
 ETC = os.path.join(gateway.ROOT, "etc")
@@ -35,13 +36,14 @@ server.port = {port}
 server.document-root = "{folder}/www"
 server.tag = "lighttpd"
 server.errorlog = "/dev/stderr"
+accesslog.filename = "{folder}/access"
 server.upload-dirs = ( "{folder}" )
 {user}
 index-file.names = ( "index.html" )
 mimetype.assign = ( ".html" => "text/html; charset=utf-8",
                     ".css" => "text/css; charset=utf-8",
                     ".js" => "text/javascript; charset=utf-8" )
-server.modules = ( "mod_setenv" )
+server.modules = ( "mod_setenv", "mod_accesslog" )
 setenv.set-environment = ( "PATH" => "{folder}/bin:/usr/bin:/bin" )
 include "{folder}/postern-settings.conf"
 var.postern_environment += (
@@ -57,6 +59,7 @@ ServerName localhost
 Listen 127.0.0.1:{port}
 PidFile "{folder}/apache.pid"
 ErrorLog "/dev/stderr"
+CustomLog "{folder}/access" "%r %{{Referer}}i %>s %{{Location}}o"
 Mutex file:{folder}
 {user}
 Define APACHE_RUN_DIR "{folder}"
@@ -84,7 +87,7 @@ pid {folder}/nginx.pid;
 {user}
 events {{ worker_connections 512; }}
 http {{
-    access_log off;
+    access_log {folder}/access;
     include /etc/nginx/mime.types;
     client_body_temp_path {folder}/t1;
     proxy_temp_path {folder}/t2;
@@ -266,6 +269,13 @@ class Site(gateway.Gateway):
                 left[helper.pid] = helper.args[0]
                 helper.wait(10)
         return left
+
+    def program_faults(self):
+        return super().program_faults() + [
+            fault for helper in self.helpers
+            if os.path.basename(helper.args[0]) in PROGRAMS
+            for fault in canary.search_process(
+                helper.pid, os.path.basename(helper.args[0]), self.secrets)]
 
     def faults(self):
         # Apache logs the SIGTERM that it sends to its own children.

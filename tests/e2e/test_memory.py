@@ -3,10 +3,10 @@
 and password nor the backend's token, in whatever block of memory they were."""
 import json
 import os
-import re
 import secrets
 import time
 
+import canary
 import fcgi
 import pytest
 from gateway import BUILD, COOKIE, LOGIN
@@ -38,24 +38,10 @@ class SecretBackend(ScriptedBackend):
         return False
 
 
-def memory_of(pid):
-    """Each writable piece of a process's memory: (its name, its bytes)."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-        maps = file.readlines()
-    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            begin, end, name = re.match(
-                r"(\w+)-(\w+) .w\S+ \S+ \S+ \S+ *(.*)|", line).groups()
-            if not begin or name == "[vvar]":
-                continue
-            memory.seek(int(begin, 16))
-            yield name, memory.read(int(end, 16) - int(begin, 16))
-
-
 def found_in(program, wanted):
     """Where the program has which of the wanted texts."""
     return [(name, where, data[max(0, data.find(text) - 40):][:200])
-            for where, data in memory_of(program.process.pid)
+            for where, data in canary.memory_of(program.process.pid)
             for name, text in wanted.items() if text in data]
 
 

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+import canary
 import fcgi
 import pytest
 
@@ -30,7 +31,7 @@ INHERITED = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
 def environment(**more):
     values = {name: os.environ[name] for name in INHERITED
               if name in os.environ}
-    values["COOKIE_SESSION_SECRET"] = os.urandom(32).hex()
+    values["COOKIE_SESSION_SECRET"] = canary.SECRET + os.urandom(32).hex()
     values["POSTERN_UPSTREAM"] = "http://127.0.0.1:9/"
     values["POSTERN_STORE"] = "none"
     values.update(more)
@@ -92,8 +93,17 @@ class Program:
 
     def stop(self, number=signal.SIGTERM):
         """Stop the process and return its exit status."""
+        name = os.path.basename(self.process.args[0])
+        # A secret that is a variable itself, and not in a file, stays in the
+        # environment (doc/security.md), which is at the top of the stack.
+        faults = [fault for fault in canary.search_process(
+            self.process.pid, name) if not fault.endswith(": the secret")
+                  ] if name in canary.PROGRAMS else []
         self.process.send_signal(number)
-        return self.wait()
+        status = self.wait()
+        searched = canary.search("log", name, self.log.encode(), canary.ALL)
+        assert not faults + searched, faults + searched
+        return status
 
     def wait(self, timeout=30):
         try:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
+import canary
 import fcgi
 import gateway as gateways
 import http_client
@@ -135,7 +136,7 @@ class Shop:
     def tokens_in(self, text, hashes=None):
         del hashes
         return {token for token in self.known if any(
-            form in text for form in gateways.encodings_of(token.encode()))}
+            form in text for form in canary.encodings_of(token.encode()))}
 
     def read_log(self):
         self.log.seek(0)
