@@ -107,6 +107,59 @@ run_token_open(void)
     pst_arena_reset(input.arena);
 }
 
+/* Refuse a tag and a MAC of which one byte is wrong. */
+static void
+refuse_tag(size_t wrong)
+{
+    static uint8_t out[PST_CLAIMS_MAX];
+    const struct pst_bytes header = {(const uint8_t *)input.token.ptr,
+                                     input.header_len};
+    const struct pst_bytes sealed = {input.sealed, input.claims_len};
+    uint8_t tag[PST_TAG_LEN];
+
+    memcpy(tag, input.tag, sizeof(tag));
+    tag[wrong] ^= 1;
+    PST_REQUIRE(pst_crypto_open(key, nonce, header, sealed,
+                                (struct pst_bytes){tag, sizeof(tag)},
+                                out) == PST_FORGED);
+}
+
+static void
+refuse_mac(size_t wrong)
+{
+    uint8_t mac[PST_HASH_LEN];
+
+    memcpy(mac, input.hash, sizeof(mac));
+    mac[wrong] ^= 1;
+    PST_REQUIRE(
+        !pst_crypto_equal((struct pst_bytes){mac, sizeof(mac)},
+                          (struct pst_bytes){input.hash, sizeof(input.hash)}));
+}
+
+static void
+run_tag_first(void)
+{
+    refuse_tag(0);
+}
+
+static void
+run_tag_last(void)
+{
+    refuse_tag(PST_TAG_LEN - 1);
+}
+
+static void
+run_mac_first(void)
+{
+    refuse_mac(0);
+}
+
+static void
+run_mac_last(void)
+{
+    refuse_mac(PST_HASH_LEN - 1);
+}
+
 static void
 run_claims_parse(void)
 {
@@ -220,6 +273,10 @@ const struct piece pieces[] = {
     {"store-check", "is the session revoked? (LMDB)", run_store_check},
     {"authenticate", "read the request, and all of that for its session",
      run_authenticate},
+    {"tag-first", "refuse a tag for its first byte", run_tag_first},
+    {"tag-last", "refuse a tag for its last byte", run_tag_last},
+    {"mac-first", "refuse a MAC for its first byte", run_mac_first},
+    {"mac-last", "refuse a MAC for its last byte", run_mac_last},
 };
 const size_t piece_count = PST_COUNT(pieces);
 
