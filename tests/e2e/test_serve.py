@@ -94,11 +94,8 @@ class Program:
     def stop(self, number=signal.SIGTERM):
         """Stop the process and return its exit status."""
         name = os.path.basename(self.process.args[0])
-        # A secret that is a variable itself, and not in a file, stays in the
-        # environment (doc/security.md), which is at the top of the stack.
-        faults = [fault for fault in canary.search_process(
-            self.process.pid, name) if not fault.endswith(": the secret")
-                  ] if name in canary.PROGRAMS else []
+        faults = canary.search_process(
+            self.process.pid, name) if name in canary.PROGRAMS else []
         self.process.send_signal(number)
         status = self.wait()
         searched = canary.search("log", name, self.log.encode(), canary.ALL)
