@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <seccomp.h>
+
 #include "break_out.h"
 #include "configs.h"
 #include "gateway/program_sandbox.h"
@@ -33,6 +35,8 @@
 static char top[] = "/tmp/program-sandbox-XXXXXX";
 static const char *const folders[] = {"store", "log", "secret", "socket",
                                       "real",  "ca",  "other"};
+
+static struct log *quiet_log;
 
 static char *
 path_of(const char *folder, const char *name)
@@ -49,6 +53,9 @@ static int
 set_up(void **state)
 {
     (void)state;
+    assert_int_equal(
+        log_open(&quiet_log, "stderr", LOG_LOGFMT, LEVEL_ERROR, "test"),
+        PST_OK);
     assert_non_null(mkdtemp(top));
     for (size_t i = 0; i < PST_COUNT(folders); i++) {
         assert_int_equal(mkdir(path_of(folders[i], ""), 0700), 0);
@@ -71,6 +78,7 @@ tear_down(void **state)
         rmdir(path_of(folders[i], ""));
     }
     rmdir(top);
+    log_close(&quiet_log);
     return 0;
 }
 
@@ -101,7 +109,8 @@ enter_and_call(void *argument)
 {
     const struct job *job = argument;
 
-    if (program_sandbox_enter(job->config, job->use, &sockets, NULL, &reporter))
+    if (program_sandbox_enter(job->config, job->use, &sockets, quiet_log,
+                              &reporter))
         return NO_SANDBOX;
     return job->fn(job->argument);
 }
@@ -452,7 +461,7 @@ static int
 enter_again(const void *config)
 {
     enum pst_err e = program_sandbox_enter(config, PROGRAM_USES_STORE, &sockets,
-                                           NULL, &reporter);
+                                           quiet_log, &reporter);
     const char *want =
         "POSTERN_SANDBOX: this kernel refuses it: Function not "
         "implemented: allow seccomp and Landlock here, or set it "
@@ -471,6 +480,51 @@ test_refused(void **state)
     (void)state;
     assert_int_equal(
         run_inside(config, PROGRAM_USES_STORE, enter_again, config), 0);
+    config_free(&config);
+}
+
+/* A kernel without Landlock: its calls do not exist. */
+static int
+enter_without_landlock(void *argument)
+{
+    static const int calls[] = {SCMP_SYS(landlock_create_ruleset),
+                                SCMP_SYS(landlock_add_rule),
+                                SCMP_SYS(landlock_restrict_self)};
+    const char *path = path_of("log", "made");
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    struct log *log = NULL;
+    struct config *config = argument;
+
+    for (size_t i = 0; i < PST_COUNT(calls); i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), calls[i], 0) != 0)
+            return NO_SANDBOX;
+    sockets.count = 1;
+    if (seccomp_load(filter) != 0 ||
+        log_open(&log, path, LOG_LOGFMT, LEVEL_INFO, "query") != PST_OK ||
+        program_sandbox_enter(config, PROGRAM_USES_STORE, &sockets, log,
+                              &reporter) != PST_OK)
+        return NO_SANDBOX;
+    /* Calls are limited nevertheless. */
+    return socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
+}
+
+static void
+test_no_landlock(void **state)
+{
+    struct config *config = MAKE_CONFIG("POSTERN_STORE=none");
+    char line[256] = "";
+    FILE *log;
+
+    (void)state;
+    assert_int_equal(run_in_child(enter_without_landlock, config), ENOSYS);
+    log = fopen(path_of("log", "made"), "r");
+    assert_non_null(log);
+    assert_non_null(fgets(line, sizeof(line), log));
+    fclose(log);
+    assert_non_null(strstr(line, "level=warning program=query"));
+    assert_non_null(
+        strstr(line, "event=sandbox-partial missing=files,ports\n"));
+    unlink(path_of("log", "made"));
     config_free(&config);
 }
 
@@ -513,6 +567,7 @@ main(void)
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_landlock),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_hide_memory),
     };
