@@ -3,7 +3,6 @@
 scripted backend of the end-to-end tests does, or fails in the way that the request
 names, so that the client knows which answer to expect."""
 
-import asyncio
 import collections
 import multiprocessing
 import os
@@ -25,7 +24,6 @@ class Faults(ScriptedBackend):
 
     def __init__(self):
         super().__init__(pause=0.05)
-        self.port = self.server.sockets[0].getsockname()[1]
         # Nobody looks at the requests: keep one.
         self.requests = collections.deque(maxlen=1)
         self.writers = set()
@@ -45,11 +43,6 @@ class Faults(ScriptedBackend):
             for writer in list(self.writers):
                 writer.transport.abort()
         self._call(stop())
-
-    def accept(self):
-        """The end of refuse()."""
-        self.server = self._call(asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, backlog=2000))
 
     async def _login(self, reader, writer, request, body):
         name = body.partition(b'"email":"')[2].partition(b".")[0].decode()
@@ -94,8 +87,10 @@ def _run(pipe):
         command = pipe.recv()
         if command == "close":
             backend.close()
+        elif command == "refuse":
+            backend.refuse()
         else:
-            getattr(backend, command)()
+            backend.accept(backend.port)
         pipe.send(command)
         if command == "close":
             return

@@ -235,9 +235,9 @@ def search_memory(pid, name):
     return found
 
 
-def search_process(pid, name, more=()):
+def search_process(pid, name, more=(), is_wiped=True):
     """/proc and the memory of a program, and whether it may leave a core
-    file."""
+    file. is_wiped: it has not used libcurl, which does not wipe its memory."""
     found, wanted = [], {**ALL, **exact(more)}
     # It may end meanwhile. Only root may read the memory.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError,
@@ -249,6 +249,6 @@ def search_process(pid, name, more=()):
         if not re.search(rb"^Max core file size +0 +0 ", limits, re.M):
             found.append(f"core {name}: its size has no limit")
         # A sanitizer keeps what was freed.
-        if not is_sanitized(pid):
+        if is_wiped and not is_sanitized(pid):
             found += search_memory(pid, name)
     return found

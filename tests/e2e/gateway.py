@@ -490,7 +490,9 @@ class Gateway:
         """Secrets that the running programs show."""
         return [fault for pid, name in
                 canary.descendants(self.process.pid).items()
-                for fault in canary.search_process(pid, name, self.secrets)]
+                for fault in canary.search_process(
+                    pid, name, self.secrets, not self.environment.get(
+                        "POSTERN_UPSTREAM", "").startswith("https:"))]
 
     def faults(self):
         """Secrets in logs, in the store or in a response, and crashes in the

@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 
+import canary
 import fcgi
 import gateway as gateways
 import pytest
@@ -208,7 +209,7 @@ class Site:
             for word in "Sanitizer", "runtime error", "PST_REQUIRE":
                 assert word not in program.log
         for secret in self.backend.secrets():
-            for form in gateways.encodings_of(secret.encode()):
+            for form in canary.encodings_of(secret.encode()):
                 assert form not in text, secret
 
 

@@ -11,6 +11,7 @@ POSTERN_TRUST_SEED selects other requests.
 import os
 import zlib
 
+import canary
 import hostile
 import hostile_documents
 import hostile_requests
@@ -68,7 +69,9 @@ def test_trust_invariants_hold(setting):
             sent[0] += 1
             checker.check(*hostile_requests.request(chooser(data), world))
 
-        send_request()
+        # Documents have passwords anywhere, and the backend's errors quote them.
+        with canary.allowed("a password"):
+            send_request()
         checker.check_limit()
         assert sent[0] >= REQUESTS * 9 // 10, sent
         assert checker.reached * 2 >= sent[0], (checker.reached, sent)
