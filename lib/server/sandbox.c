@@ -6,6 +6,7 @@
 #include "server/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -41,7 +42,6 @@ static const int calls[] = {
     SCMP_SYS(dup2),
     SCMP_SYS(dup3),
     SCMP_SYS(eventfd2),
-    SCMP_SYS(fcntl),
     SCMP_SYS(read),
     SCMP_SYS(readv),
     SCMP_SYS(signalfd4),
@@ -66,9 +66,6 @@ static const int calls[] = {
     SCMP_SYS(getsockopt),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
-    SCMP_SYS(sendmmsg),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
     SCMP_SYS(setsockopt),
     SCMP_SYS(shutdown),
     /* files */
@@ -167,6 +164,21 @@ static const struct limited_call limited_calls[] = {
      1,
      {MASKED(0, CLONE_THREAD | CLONE_PROCESSES, CLONE_THREAD)}},
     {SCMP_SYS(prlimit64), 2, {EQUAL(0, 0), EQUAL(2, 0)}},
+    /* Not F_SETOWN and F_SETSIG, which send signals to others. */
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_DUPFD)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_DUPFD_CLOEXEC)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_GETFD)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_SETFD)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_GETFL)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_SETFL)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_GETLK)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_SETLK)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_SETLKW)}},
+    {SCMP_SYS(fcntl), 1, {EQUAL(1, F_OFD_SETLK)}},
+    /* Landlock does not see a connection that begins with its first data. */
+    {SCMP_SYS(sendto), 1, {MASKED(3, MSG_FASTOPEN, 0)}},
+    {SCMP_SYS(sendmsg), 1, {MASKED(2, MSG_FASTOPEN, 0)}},
+    {SCMP_SYS(sendmmsg), 1, {MASKED(3, MSG_FASTOPEN, 0)}},
     {SCMP_SYS(ioctl), 1, {EQUAL(1, FIONBIO)}},
     {SCMP_SYS(ioctl), 1, {EQUAL(1, FIONREAD)}},
     {SCMP_SYS(ioctl), 1, {EQUAL(1, TCGETS)}},

@@ -113,6 +113,9 @@ def test_only_the_port_of_the_backend(start):
                 port = server.getsockname()[1]
                 answer = fcgi.request(address, "GET", f"port={port}")
                 assert f"port={want}\n" in answer.body.decode()
+            # Landlock would let it connect in this way.
+            answer = fcgi.request(address, "GET", f"port={port}&fast=1")
+            assert (b"port=ENOSYS\n" in answer.body) == (sandbox == "on")
             assert program.stop() == 0
 
 

@@ -257,6 +257,13 @@ try_kill(const char *file)
 }
 
 static int
+try_signal_by_descriptor(const char *file)
+{
+    (void)file;
+    return fcntl(STDERR_FILENO, F_SETOWN, getppid()) == 0 ? 0 : errno;
+}
+
+static int
 try_trace(const char *file)
 {
     (void)file;
@@ -329,17 +336,17 @@ try_personality(const char *file)
 }
 
 static int (*const attempts[])(const char *file) = {
-    try_execute,        try_fork,           try_clone3,
-    try_read,           try_write,          try_make,
-    try_remove,         try_rename,         try_link,
-    try_chmod,          try_truncate,       try_list,
-    try_memory_file,    try_environment,    try_code_in_memory,
-    try_writable_code,  try_memory_to_code, try_file_in_memory,
-    try_local_socket,   try_tcp_socket,     try_datagram_socket,
-    try_packet_socket,  try_kill,           try_trace,
-    try_other_memory,   try_dumpable,       try_limits,
-    try_namespace,      try_mount,          try_user,
-    try_process_handle, try_personality,
+    try_execute,       try_fork,           try_clone3,
+    try_read,          try_write,          try_make,
+    try_remove,        try_rename,         try_link,
+    try_chmod,         try_truncate,       try_list,
+    try_memory_file,   try_environment,    try_code_in_memory,
+    try_writable_code, try_memory_to_code, try_file_in_memory,
+    try_local_socket,  try_tcp_socket,     try_datagram_socket,
+    try_packet_socket, try_kill,           try_signal_by_descriptor,
+    try_trace,         try_other_memory,   try_dumpable,
+    try_limits,        try_namespace,      try_mount,
+    try_user,          try_process_handle, try_personality,
 };
 
 /* The calls that seccomp refuses do not exist for the program. */
@@ -367,6 +374,7 @@ const struct break_out break_outs[] = {
     {"datagram-socket", ENOSYS, 0, false},
     {"packet-socket", ENOSYS, 0, false},
     {"kill", ENOSYS, 0, false},
+    {"signal-by-descriptor", ENOSYS, 0, false},
     {"trace", ENOSYS, ESRCH, false},
     {"other-memory", ENOSYS, 0, false},
     {"dumpable", ENOSYS, 0, false},
@@ -390,7 +398,7 @@ break_out_try(size_t index, const char *file)
 }
 
 int
-break_out_connect(uint16_t port)
+break_out_connect(uint16_t port, bool is_fast)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons(port),
@@ -401,8 +409,14 @@ break_out_connect(uint16_t port)
 
     if (descriptor < 0)
         return errno;
-    error = done(connect(descriptor, (const struct sockaddr *)&address,
-                         sizeof(address)));
+    if (is_fast)
+        error = sendto(descriptor, "x", 1, MSG_FASTOPEN,
+                       (const struct sockaddr *)&address, sizeof(address)) == 1
+                    ? 0
+                    : errno;
+    else
+        error = done(connect(descriptor, (const struct sockaddr *)&address,
+                             sizeof(address)));
     close(descriptor);
     return error;
 }

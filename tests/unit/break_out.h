@@ -26,7 +26,8 @@ extern const size_t break_out_count;
  */
 int break_out_try(size_t index, const char *file);
 
-/* Try to connect to a TCP port of this machine. Returns as break_out_try(). */
-int break_out_connect(uint16_t port);
+/* Try to connect to a TCP port of this machine, with the first data if is_fast.
+ * Returns as break_out_try(). */
+int break_out_connect(uint16_t port, bool is_fast);
 
 #endif

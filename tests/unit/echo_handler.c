@@ -117,7 +117,7 @@ write_break_outs(struct request *req, struct response *res)
  * of it, skip=1 does not read the body, flush=1 sends every piece at once,
  * size=N adds N bytes, late=MS sleeps within the answer, cut=1 breaks off
  * there; break=1 tries to break out of the sandbox, port=N to connect to that
- * port.
+ * port (fast=1: with the first data).
  */
 static enum pst_err
 echo(struct context *ctx, struct request *req, struct response *res)
@@ -147,7 +147,8 @@ echo(struct context *ctx, struct request *req, struct response *res)
         e = write_break_outs(req, res);
     if (!e && number_of(req, "port"))
         e = write_error(res, "port",
-                        break_out_connect((uint16_t)number_of(req, "port")));
+                        break_out_connect((uint16_t)number_of(req, "port"),
+                                          number_of(req, "fast") != 0));
     if (!e && number_of(req, "late"))
         e = response_flush(res);
     sleep_ms(number_of(req, "late"));

@@ -383,7 +383,7 @@ test_sockets(void **state)
 static int
 connect_to(const void *port)
 {
-    return break_out_connect(*(const uint16_t *)port);
+    return break_out_connect(*(const uint16_t *)port, false);
 }
 
 /* Nobody listens on these ports: ECONNREFUSED is the network's answer. */

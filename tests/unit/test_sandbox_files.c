@@ -206,7 +206,7 @@ listen_on_any_port(int *descriptor)
 static int
 connect_to(const void *port)
 {
-    return break_out_connect(*(const uint16_t *)port);
+    return break_out_connect(*(const uint16_t *)port, false);
 }
 
 static void
