@@ -37,7 +37,8 @@ static const char *const certificate_folders[] = {
     "/etc/ssl",
     "/usr/lib/ssl",
     "/usr/local/share/ca-certificates",
-    "/usr/share/ca-certificates"};
+    "/usr/share/ca-certificates",
+    "/var/lib/ca-certificates"};
 
 /*
  * Add a path.
@@ -63,26 +64,28 @@ folder_of(const char *file)
 {
     const char *slash = strrchr(file, '/');
 
-    if (!slash)
-        return strdup(".");
-    return slash == file ? strdup("/") : strndup(file, (size_t)(slash - file));
+    return slash ? strndup(file, (size_t)(slash - file)) : strdup(".");
 }
 
-/* Add the folder of a file, which may be replaced by another file. */
+/* Add the folder of a file, which may be replaced by another file; but not all
+ * files of the machine, if that is "/". */
 static void
 rules_add_folder_of(struct program_rules *made, const char *file,
                     unsigned access)
 {
     char *target = realpath(file, NULL);
+    const char *const names[] = {file, target};
 
-    rules_add(made, folder_of(file), access);
-    if (target)
-        rules_add(made, folder_of(target), access);
+    for (size_t i = 0; i < PST_COUNT(names) && names[i]; i++)
+        rules_add(made,
+                  strrchr(names[i], '/') == names[i] ? strdup(names[i])
+                                                     : folder_of(names[i]),
+                  access);
     free(target);
 }
 
-/* A new file takes the log's place when it is rotated. A FIFO stays, and is
- * opened for reading too (server/log_output.h). */
+/* A new file takes the log's place when it is rotated. A FIFO or a device
+ * stays; the first is opened for reading too (server/log_output.h). */
 static void
 rules_add_log(struct program_rules *made, const char *target)
 {
@@ -90,9 +93,11 @@ rules_add_log(struct program_rules *made, const char *target)
 
     if (target[0] != '/')
         return;
-    rules_add_folder_of(made, target, SANDBOX_WRITE);
-    if (stat(target, &st) == 0 && S_ISFIFO(st.st_mode))
+    if (strncmp(target, "/dev/", strlen("/dev/")) == 0 ||
+        (stat(target, &st) == 0 && !S_ISREG(st.st_mode)))
         rules_add(made, strdup(target), SANDBOX_READ | SANDBOX_WRITE);
+    else
+        rules_add_folder_of(made, target, SANDBOX_WRITE);
 }
 
 /* The files of sockets are removed at the end. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -26,6 +27,13 @@
 
 /* Of the second argument of socket(2). */
 #define SOCKET_TYPE_MASK 0xfU
+
+/* Of the flags of open(2). 3 is a mode, too: neither to read nor to write, so
+ * that Landlock allows it, but the owner may be changed. */
+#define OPEN_MODE_MASK 3
+
+/* Who runs such a file becomes its owner, or gets its group. */
+#define SET_ID_MODES 06000
 
 /* Calls that may have any arguments. Landlock says which files are opened. */
 static const int calls[] = {
@@ -60,7 +68,6 @@ static const int calls[] = {
     /* sockets */
     SCMP_SYS(accept),
     SCMP_SYS(accept4),
-    SCMP_SYS(connect),
     SCMP_SYS(getpeername),
     SCMP_SYS(getsockname),
     SCMP_SYS(getsockopt),
@@ -73,7 +80,6 @@ static const int calls[] = {
     SCMP_SYS(faccessat),
     SCMP_SYS(faccessat2),
     SCMP_SYS(fallocate),
-    SCMP_SYS(fchmod),
     SCMP_SYS(fchown),
     SCMP_SYS(fdatasync),
     SCMP_SYS(flock),
@@ -89,8 +95,6 @@ static const int calls[] = {
     SCMP_SYS(mkdirat),
     SCMP_SYS(msync),
     SCMP_SYS(newfstatat),
-    SCMP_SYS(open),
-    SCMP_SYS(openat),
     SCMP_SYS(pread64),
     SCMP_SYS(preadv),
     SCMP_SYS(pwrite64),
@@ -137,7 +141,7 @@ static const int calls[] = {
 struct limited_call {
     int number;
     unsigned count;
-    struct scmp_arg_cmp arguments[2];
+    struct scmp_arg_cmp arguments[3];
 };
 
 #define EQUAL(index, value)                            \
@@ -150,7 +154,7 @@ struct limited_call {
             (scmp_datum_t)(value)                          \
     }
 
-/* Flags of clone(2): a thread has the first and none of the others. */
+/* Flags of clone(2) that a thread does not have. */
 #define CLONE_PROCESSES                                            \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -164,6 +168,7 @@ static const struct limited_call limited_calls[] = {
      1,
      {MASKED(0, CLONE_THREAD | CLONE_PROCESSES, CLONE_THREAD)}},
     {SCMP_SYS(prlimit64), 2, {EQUAL(0, 0), EQUAL(2, 0)}},
+    {SCMP_SYS(fchmod), 1, {MASKED(1, 07007, 0)}}, /* of a shared store */
     /* Not F_SETOWN and F_SETSIG, which send signals to others. */
     {SCMP_SYS(fcntl), 1, {EQUAL(1, F_DUPFD)}},
     {SCMP_SYS(fcntl), 1, {EQUAL(1, F_DUPFD_CLOEXEC)}},
@@ -184,9 +189,17 @@ static const struct limited_call limited_calls[] = {
     {SCMP_SYS(ioctl), 1, {EQUAL(1, TCGETS)}},
 };
 
-/* The memory of a shared library has code, and cannot be written. */
+/* The memory of a shared library has code, comes from a file, and cannot be
+ * written, not by way of the file either. */
 static const struct limited_call code_call = {
-    SCMP_SYS(mmap), 1, {MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC)}};
+    SCMP_SYS(mmap),
+    2,
+    {MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC),
+     MASKED(3, MAP_TYPE | MAP_ANONYMOUS, MAP_PRIVATE)}};
+
+/* curl's thread that looks up a name tells its result in this way. */
+static const struct limited_call pair_call = {
+    SCMP_SYS(socketpair), 1, {EQUAL(0, AF_UNIX)}};
 
 static int
 filter_add_limited(scmp_filter_ctx filter, const struct limited_call *call)
@@ -195,15 +208,49 @@ filter_add_limited(scmp_filter_ctx filter, const struct limited_call *call)
                                   call->count, call->arguments);
 }
 
+/* A protocol other than the family's own, such as MPTCP, would not be seen by
+ * Landlock. */
 static int
-filter_add_socket(scmp_filter_ctx filter, int family, int type)
+filter_add_socket(scmp_filter_ctx filter, int family, int type, int protocol)
 {
-    const struct limited_call call = {
-        SCMP_SYS(socket),
-        2,
-        {EQUAL(0, family), MASKED(1, SOCKET_TYPE_MASK, type)}};
+    const struct limited_call calls_of[] = {
+        {SCMP_SYS(socket),
+         3,
+         {EQUAL(0, family), MASKED(1, SOCKET_TYPE_MASK, type), EQUAL(2, 0)}},
+        {SCMP_SYS(socket),
+         3,
+         {EQUAL(0, family), MASKED(1, SOCKET_TYPE_MASK, type),
+          EQUAL(2, protocol)}}};
+    int error = filter_add_limited(filter, &calls_of[0]);
 
-    return filter_add_limited(filter, &call);
+    return error == 0 && protocol != 0
+               ? filter_add_limited(filter, &calls_of[1])
+               : error;
+}
+
+/* Open files to read, but not to truncate them, or to write; and make none that
+ * give others a user's rights. */
+static int
+filter_add_open(scmp_filter_ctx filter, int number, unsigned flags)
+{
+    const struct limited_call calls_of[] = {
+        {number,
+         2,
+         {MASKED(flags, OPEN_MODE_MASK | O_TRUNC, O_RDONLY),
+          MASKED(flags + 1, SET_ID_MODES, 0)}},
+        {number,
+         2,
+         {MASKED(flags, OPEN_MODE_MASK, O_WRONLY),
+          MASKED(flags + 1, SET_ID_MODES, 0)}},
+        {number,
+         2,
+         {MASKED(flags, OPEN_MODE_MASK, O_RDWR),
+          MASKED(flags + 1, SET_ID_MODES, 0)}}};
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < PST_COUNT(calls_of); i++)
+        error = filter_add_limited(filter, &calls_of[i]);
+    return error;
 }
 
 /* What getaddrinfo(3) does: it asks which addresses this machine has, name
@@ -218,11 +265,15 @@ filter_add_names(scmp_filter_ctx filter)
     if (error == 0)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bind), 0);
     if (error == 0)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pipe2), 0);
+    if (error == 0)
+        error = filter_add_limited(filter, &pair_call);
+    if (error == 0)
         error = filter_add_limited(filter, &code_call);
     if (error == 0)
-        error = filter_add_socket(filter, AF_INET, SOCK_DGRAM);
+        error = filter_add_socket(filter, AF_INET, SOCK_DGRAM, IPPROTO_UDP);
     if (error == 0)
-        error = filter_add_socket(filter, AF_INET6, SOCK_DGRAM);
+        error = filter_add_socket(filter, AF_INET6, SOCK_DGRAM, IPPROTO_UDP);
     return error;
 }
 
@@ -232,14 +283,16 @@ filter_add_peers(scmp_filter_ctx filter, unsigned peers)
 {
     int error = 0;
 
-    if (peers & SANDBOX_NAMES)
+    if (peers != 0)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+    if (error == 0 && (peers & SANDBOX_NAMES))
         error = filter_add_names(filter);
     if (error == 0 && (peers & (SANDBOX_LOCAL | SANDBOX_NAMES)))
-        error = filter_add_socket(filter, AF_UNIX, SOCK_STREAM);
+        error = filter_add_socket(filter, AF_UNIX, SOCK_STREAM, 0);
     if (error == 0 && (peers & (SANDBOX_TCP | SANDBOX_NAMES)))
-        error = filter_add_socket(filter, AF_INET, SOCK_STREAM);
+        error = filter_add_socket(filter, AF_INET, SOCK_STREAM, IPPROTO_TCP);
     if (error == 0 && (peers & (SANDBOX_TCP | SANDBOX_NAMES)))
-        error = filter_add_socket(filter, AF_INET6, SOCK_STREAM);
+        error = filter_add_socket(filter, AF_INET6, SOCK_STREAM, IPPROTO_TCP);
     return error;
 }
 
@@ -255,6 +308,10 @@ filter_add_rules(scmp_filter_ctx filter, unsigned peers)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     for (size_t i = 0; error == 0 && i < PST_COUNT(limited_calls); i++)
         error = filter_add_limited(filter, &limited_calls[i]);
+    if (error == 0)
+        error = filter_add_open(filter, SCMP_SYS(open), 1);
+    if (error == 0)
+        error = filter_add_open(filter, SCMP_SYS(openat), 2);
     return error == 0 ? filter_add_peers(filter, peers) : error;
 }
 
@@ -268,6 +325,9 @@ sandbox_limit_calls(unsigned peers)
         error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (error == 0)
         error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (error == 0) /* calls of x32, say */
+        error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+                                 SCMP_ACT_KILL_PROCESS);
     if (error == 0)
         error = filter_add_rules(filter, peers);
     if (error == 0)
@@ -281,7 +341,8 @@ sandbox_limit_calls(unsigned peers)
 bool
 sandbox_is_built(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__LP64__) || defined(__s390x__)
     return false;
 #else
     return true;

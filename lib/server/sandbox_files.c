@@ -3,7 +3,7 @@
  * sandbox_files.c - limit files and TCP ports with Landlock (landlock(7)).
  *
  * glibc has no functions for it, and the kernel's header may be older than the
- * kernel: what we use of the interface is declared here.
+ * kernel: the rights and structures that we use are declared here.
  */
 #include "server/sandbox_files.h"
 
@@ -85,7 +85,10 @@ static const struct sandbox_path name_paths[] = {
     {"/etc", SANDBOX_READ},
     {"/lib", SANDBOX_READ},
     {"/lib64", SANDBOX_READ},
+    {"/mnt/wsl", SANDBOX_READ},
     {"/run/NetworkManager", SANDBOX_READ},
+    {"/run/connman", SANDBOX_READ},
+    {"/run/netconfig", SANDBOX_READ},
     {"/run/resolvconf", SANDBOX_READ},
     {"/run/systemd/resolve", SANDBOX_READ},
     {"/usr/lib", SANDBOX_READ},
@@ -125,9 +128,11 @@ ruleset_add_path(int ruleset, uint64_t handled, const struct sandbox_path *path)
         error = errno;
     if (error == 0 && !S_ISDIR(st.st_mode))
         rule.rights &= RIGHTS_OF_FILES;
+    /* EBADFD: a pipe, say, of which Landlock knows nothing. */
     if (error == 0 && rule.rights != 0 &&
         syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) !=
-            0)
+            0 &&
+        errno != EBADFD)
         error = errno;
     close(rule.parent);
     return error;

@@ -508,6 +508,16 @@ def test_backend_that_cannot_be_reached(start_own, backend, proxies, server,
     assert backend.seen() == []
 
 
+def test_host_name_is_looked_up(start_own, backend, proxies, certificates):
+    """By a thread of libcurl's, but for localhost: in the sandbox, too. The
+    machine's own name is in /etc/hosts; the certificate is for another."""
+    url = proxies(backend.port).url.replace("localhost", socket.gethostname())
+    gateway = start_own(POSTERN_UPSTREAM=url,
+                        POSTERN_UPSTREAM_CA=certificates.ca + ".pem")
+    assert gateway.query(ME).status == 502
+    assert "no alternative certificate subject name matches" in gateway.log
+
+
 def test_redirect_is_not_followed(tls, backend):
     backend.forget()
     backend.next(status=307, headers=[["Location", "/graphql"]], body="")

@@ -152,6 +152,33 @@ try_truncate(const char *file)
     return done(truncate(file, 0));
 }
 
+/* Neither to read nor to write: enough to change a file's owner and mode. */
+static int
+try_open_for_nothing(const char *file)
+{
+    return opened(open(file, 3));
+}
+
+/* Whoever runs it becomes this user. */
+static int
+try_set_id_file(const char *file)
+{
+    const struct beside made = beside(file, "set-id");
+    int error = opened(open(made.path, O_WRONLY | O_CREAT, 04700));
+
+    if (error == 0)
+        unlink(made.path);
+    return error;
+}
+
+static int
+try_set_id_mode(const char *file)
+{
+    (void)file;
+    /* An unused number: the kernel looks at the descriptor first. */
+    return fchmod(9999, 04700) == 0 ? 0 : errno;
+}
+
 static int
 try_list(const char *file)
 {
@@ -240,6 +267,15 @@ try_datagram_socket(const char *file)
 {
     (void)file;
     return opened(socket(AF_INET6, SOCK_DGRAM, 0));
+}
+
+static int
+try_connect_anew(const char *file)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+    (void)file;
+    return connect(9999, &nowhere, sizeof(nowhere)) == 0 ? 0 : errno;
 }
 
 static int
@@ -336,17 +372,43 @@ try_personality(const char *file)
 }
 
 static int (*const attempts[])(const char *file) = {
-    try_execute,       try_fork,           try_clone3,
-    try_read,          try_write,          try_make,
-    try_remove,        try_rename,         try_link,
-    try_chmod,         try_truncate,       try_list,
-    try_memory_file,   try_environment,    try_code_in_memory,
-    try_writable_code, try_memory_to_code, try_file_in_memory,
-    try_local_socket,  try_tcp_socket,     try_datagram_socket,
-    try_packet_socket, try_kill,           try_signal_by_descriptor,
-    try_trace,         try_other_memory,   try_dumpable,
-    try_limits,        try_namespace,      try_mount,
-    try_user,          try_process_handle, try_personality,
+    try_execute,
+    try_fork,
+    try_clone3,
+    try_read,
+    try_write,
+    try_make,
+    try_remove,
+    try_rename,
+    try_link,
+    try_chmod,
+    try_truncate,
+    try_list,
+    try_open_for_nothing,
+    try_set_id_file,
+    try_set_id_mode,
+    try_memory_file,
+    try_environment,
+    try_code_in_memory,
+    try_writable_code,
+    try_memory_to_code,
+    try_file_in_memory,
+    try_local_socket,
+    try_tcp_socket,
+    try_datagram_socket,
+    try_connect_anew,
+    try_packet_socket,
+    try_kill,
+    try_signal_by_descriptor,
+    try_trace,
+    try_other_memory,
+    try_dumpable,
+    try_limits,
+    try_namespace,
+    try_mount,
+    try_user,
+    try_process_handle,
+    try_personality,
 };
 
 /* The calls that seccomp refuses do not exist for the program. */
@@ -363,6 +425,9 @@ const struct break_out break_outs[] = {
     {"chmod", ENOSYS, 0, false},
     {"truncate", ENOSYS, 0, false},
     {"list", EACCES, 0, true},
+    {"open-for-nothing", ENOSYS, 0, false},
+    {"set-id-file", ENOSYS, 0, false},
+    {"set-id-mode", ENOSYS, EBADF, false},
     {"memory-file", EACCES, 0, true},
     {"environment", EACCES, 0, true},
     {"code-in-memory", ENOSYS, 0, false},
@@ -372,6 +437,7 @@ const struct break_out break_outs[] = {
     {"local-socket", ENOSYS, 0, false},
     {"tcp-socket", ENOSYS, 0, false},
     {"datagram-socket", ENOSYS, 0, false},
+    {"connect-anew", ENOSYS, EBADF, false},
     {"packet-socket", ENOSYS, 0, false},
     {"kill", ENOSYS, 0, false},
     {"signal-by-descriptor", ENOSYS, 0, false},

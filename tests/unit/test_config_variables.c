@@ -954,7 +954,9 @@ table_is_sound(void **state)
             row->help[help - 1] != '.' || strpbrk(row->help, "|\n\t"))
             fail_msg("%s: '%s' is not a sentence for a table", row->name,
                      row->help);
-        if (row->is_secret != (i == 0))
+        if (row->is_secret !=
+            (strcmp(row->name, "COOKIE_SESSION_SECRET") == 0 ||
+             strcmp(row->name, "POSTERN_STORE") == 0))
             fail_msg("%s: is it a secret?", row->name);
         pst_buf_init(&bufs[0], shown[0], sizeof(shown[0]));
         pst_buf_init(&bufs[1], shown[1], sizeof(shown[1]));

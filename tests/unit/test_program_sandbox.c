@@ -240,6 +240,36 @@ test_log_is_a_fifo(void **state)
     free(text);
 }
 
+/* Of a device or a pipe, only the path itself; of a file in "/", too. */
+static void
+test_log_is_a_device(void **state)
+{
+    static const char *const targets[] = {"/dev/null", "/dev/stderr",
+                                          "/no-such-log"};
+    int pipe_ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(pipe_ends), 0);
+    for (size_t i = 0; i < PST_COUNT(targets); i++) {
+        char *text = variable("POSTERN_LOG", targets[i]);
+        struct config *config = MAKE_CONFIG("POSTERN_STORE=none", text);
+        int before = dup(STDERR_FILENO);
+
+        assert_int_equal(dup2(pipe_ends[1], STDERR_FILENO), STDERR_FILENO);
+        if (has_landlock(1))
+            expect_errno(
+                targets[i],
+                run_inside(config, PROGRAM_USES_STORE, append, "/dev/zero"),
+                EACCES);
+        assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+        close(before);
+        config_free(&config);
+        free(text);
+    }
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
 struct socket_try {
     int family;
     int type;
@@ -563,6 +593,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_log_is_a_fifo),
+        cmocka_unit_test(test_log_is_a_device),
         cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_certificates),

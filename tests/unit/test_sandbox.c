@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +59,6 @@ tear_down(void **state)
     return 0;
 }
 
-/*
- * Enter a sandbox in a child, and call a function there.
- *   rules  NULL: no sandbox
- * Returns what the function returns, 0 to 200; 201: no sandbox; -1: the child
- * was ended by a signal.
- */
 struct job {
     const struct sandbox_rules *rules; /* NULL: no sandbox */
     int (*fn)(const void *argument);
@@ -121,6 +116,7 @@ test_nothing_is_left(void **state)
 struct socket_try {
     int family;
     int type;
+    int protocol;
 };
 
 static int
@@ -128,7 +124,7 @@ make_socket(const void *argument)
 {
     const struct socket_try *tried = argument;
 
-    return socket(tried->family, tried->type, 0) >= 0 ? 0 : errno;
+    return socket(tried->family, tried->type, tried->protocol) >= 0 ? 0 : errno;
 }
 
 static void
@@ -140,16 +136,22 @@ test_sockets(void **state)
         struct socket_try tried;
         int want;
     } rows[] = {
-        {"local", SANDBOX_LOCAL, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}, 0},
-        {"local datagrams", SANDBOX_LOCAL, {AF_UNIX, SOCK_DGRAM}, ENOSYS},
-        {"not local", SANDBOX_TCP, {AF_UNIX, SOCK_STREAM}, ENOSYS},
-        {"IPv4", SANDBOX_TCP, {AF_INET, SOCK_STREAM | SOCK_NONBLOCK}, 0},
-        {"IPv6", SANDBOX_TCP, {AF_INET6, SOCK_STREAM}, 0},
-        {"no UDP", SANDBOX_TCP, {AF_INET, SOCK_DGRAM}, ENOSYS},
-        {"raw", SANDBOX_TCP | SANDBOX_NAMES, {AF_INET, SOCK_RAW}, ENOSYS},
-        {"names: UDP", SANDBOX_NAMES, {AF_INET, SOCK_DGRAM}, 0},
-        {"names: daemon", SANDBOX_NAMES, {AF_UNIX, SOCK_STREAM}, 0},
-        {"names: addresses", SANDBOX_NAMES, {AF_NETLINK, SOCK_RAW}, 0},
+        {"local", SANDBOX_LOCAL, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0}, 0},
+        {"local datagrams", SANDBOX_LOCAL, {AF_UNIX, SOCK_DGRAM, 0}, ENOSYS},
+        {"not local", SANDBOX_TCP, {AF_UNIX, SOCK_STREAM, 0}, ENOSYS},
+        {"IPv4", SANDBOX_TCP, {AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0}, 0},
+        {"IPv6", SANDBOX_TCP, {AF_INET6, SOCK_STREAM, 0}, 0},
+        {"TCP", SANDBOX_TCP, {AF_INET, SOCK_STREAM, IPPROTO_TCP}, 0},
+        {"MPTCP", SANDBOX_TCP, {AF_INET, SOCK_STREAM, IPPROTO_MPTCP}, ENOSYS},
+        {"no UDP", SANDBOX_TCP, {AF_INET, SOCK_DGRAM, 0}, ENOSYS},
+        {"raw", SANDBOX_TCP | SANDBOX_NAMES, {AF_INET, SOCK_RAW, 0}, ENOSYS},
+        {"names: UDP", SANDBOX_NAMES, {AF_INET, SOCK_DGRAM, 0}, 0},
+        {"names: UDP-Lite",
+         SANDBOX_NAMES,
+         {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE},
+         ENOSYS},
+        {"names: daemon", SANDBOX_NAMES, {AF_UNIX, SOCK_STREAM, 0}, 0},
+        {"names: addresses", SANDBOX_NAMES, {AF_NETLINK, SOCK_RAW, 0}, 0},
     };
 
     (void)state;
@@ -160,6 +162,37 @@ test_sockets(void **state)
                      run_inside(&rules, make_socket, &rows[i].tried),
                      rows[i].want);
     }
+}
+
+static int
+make_pair(const void *unused)
+{
+    int pair[2];
+
+    (void)unused;
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? 0 : errno;
+}
+
+/* curl tells the result of a look-up by a pair of sockets. */
+static void
+test_pair(void **state)
+{
+    const struct sandbox_rules names = {.peers = SANDBOX_NAMES};
+    const struct sandbox_rules tcp = {.peers = SANDBOX_TCP};
+
+    (void)state;
+    assert_int_equal(run_inside(&names, make_pair, NULL), 0);
+    assert_int_equal(run_inside(&tcp, make_pair, NULL), ENOSYS);
+}
+
+static int
+map_shared(const void *path)
+{
+    int descriptor = open(path, O_RDONLY);
+    void *page =
+        mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, descriptor, 0);
+
+    return page == MAP_FAILED ? errno : 0;
 }
 
 static int
@@ -191,6 +224,7 @@ test_code(void **state)
     assert_int_equal(truncate(inner_file, 4096), 0);
     assert_int_equal(run_inside(&names, map_library, inner_file), 0);
     assert_int_equal(run_inside(&tcp, map_library, inner_file), ENOSYS);
+    assert_int_equal(run_inside(&names, map_shared, inner_file), ENOSYS);
     assert_int_equal(run_inside(&names, attempt, &writable), ENOSYS);
 }
 
@@ -266,6 +300,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_left),
         cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_pair),
         cmocka_unit_test(test_code),
         cmocka_unit_test(test_threads_and_memory),
         cmocka_unit_test(test_abort),

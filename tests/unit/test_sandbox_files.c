@@ -57,12 +57,6 @@ tear_down(void **state)
     return 0;
 }
 
-/*
- * Enter a sandbox in a child, and call a function there.
- *   rules  NULL: no sandbox
- * Returns what the function returns, 0 to 200; 201: no sandbox; -1: the child
- * was ended by a signal.
- */
 /* Landlock asks for no new privileges first. */
 static enum pst_err
 limit_files(const struct sandbox_rules *rules, unsigned *gaps)
