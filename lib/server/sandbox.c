@@ -342,7 +342,7 @@ bool
 sandbox_is_built(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    !defined(__LP64__) || defined(__s390x__)
+    defined(POSTERN_COVERAGE) || !defined(__LP64__) || defined(__s390x__)
     return false;
 #else
     return true;

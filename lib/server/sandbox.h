@@ -46,8 +46,9 @@ enum sandbox_gap {
     SANDBOX_NO_PORTS = 1 << 1  /* any TCP port: Linux before 6.7 */
 };
 
-/* Can this build have a sandbox? The sanitizers need more than it leaves;
- * 32-bit systems and s390x have other system calls. */
+/* Can this build have a sandbox? The sanitizers and coverage
+ * (-DPOSTERN_COVERAGE) need more than it leaves; 32-bit systems and s390x have
+ * other system calls. */
 bool sandbox_is_built(void);
 
 /*

@@ -54,8 +54,10 @@ def make_secret():
 
 
 def is_sanitized():
+    """With a sanitizer, or for coverage: no sandbox, and other memory."""
     with open(POSTERN, "rb") as file:
-        return b"__asan_" in file.read()
+        program = file.read()
+    return b"__asan_" in program or b"__gcov_" in program
 
 
 def is_running(pid):
