@@ -242,6 +242,9 @@ def search_process(pid, name, more=(), is_wiped=True):
     # It may end meanwhile. Only root may read the memory.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError,
                              PermissionError):
+        # The request of a plain CGI program is its environment.
+        if b"\0GATEWAY_INTERFACE=" in b"\0" + read(f"/proc/{pid}/environ"):
+            return []
         for file in ("environ", "cmdline", "maps"):
             found += search(file, name, read(f"/proc/{pid}/{file}"), wanted)
         limits = read(f"/proc/{pid}/limits")
