@@ -189,12 +189,15 @@ def test_sentinel_failover(start_own, servers, user, count):
 def test_sentinel_failover_of_a_master_that_lives(start_own, servers, user):
     """The old master is now a replica: what it answers with READONLY is sent to
     the new one."""
-    _, replica, url = start_sentinels(servers, 1)
+    master, replica, url = start_sentinels(servers, 1)
     gateway = start_own(POSTERN_STORE=url)
     cookie = gateway.cookie_for(user)
     assert servers[-1].command("SENTINEL failover mymaster").startswith(b"+OK")
     assert gateways.wait_until(
         lambda: b"role:master" in replica.command("INFO replication"), 20)
+    # Until then it takes writes, and loses them.
+    assert gateways.wait_until(
+        lambda: b"role:slave" in master.command("INFO replication"), 20)
     assert gateways.wait_until(
         lambda: gateway.log_in(user).status == 200, 10)
     assert gateways.wait_until(lambda: is_valid(gateway, cookie), 10)
