@@ -8,12 +8,13 @@
 
 #include "gateway/context.h"
 
-/* Whom a program talks to. Its sandbox leaves it nothing else. */
+/* Which servers a program connects to. Its sandbox allows no others. */
 enum program_use {
     PROGRAM_USES_BACKEND,     /* and the store */
-    PROGRAM_REFRESHES_TOKENS, /* the backend only for that, if it hands out its
-                                 token (POSTERN_AUTHORIZE_UPSTREAM) */
-    PROGRAM_USES_STORE        /* only */
+    PROGRAM_REFRESHES_TOKENS, /* the store; and the backend, to refresh a token
+                                 that it hands out (POSTERN_AUTHORIZE_UPSTREAM)
+                               */
+    PROGRAM_USES_STORE        /* and no backend */
 };
 
 /*

@@ -17,8 +17,8 @@
 
 #define UNIX_PREFIX "unix:"
 
-/* The sockets' folders, and for everything else two: its own and, of a link,
- * that of its target. */
+/* The folders of sockets and of certificates, the store, and two for each of
+ * the log and the secret: the file's own and that of a link's target. */
 #define PATHS_MAX (LISTEN_SOCKETS_MAX + 16)
 
 /* The rules while they are made. */

@@ -16,8 +16,8 @@
  * open that stays open, and before threads start: engine/blocking.h starts its
  * own at the first call.
  *   sockets   what the program listens on
- *   log       told at the start of a server what this kernel cannot do
- *   reporter  told why the kernel refuses
+ *   log       gets, at the start of a server, what this kernel cannot do
+ *   reporter  gets the reason if the kernel refuses
  * Returns PST_OK, PST_NO_MEMORY, PST_BAD_CONFIG (reported).
  */
 PST_MUST_USE enum pst_err

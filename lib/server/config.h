@@ -145,8 +145,8 @@ config_new_parts(struct config **out, const char *const *environ,
                  const struct config_reporter *reporter, unsigned parts);
 
 /*
- * Overwrite the values in an environment that contain secrets, which are
- * then gone from /proc/PID/environ too. Nothing of a struct config is in there.
+ * Overwrite the values of an environment that contain secrets: then
+ * /proc/PID/environ does not show them either. A struct config has copies.
  */
 void config_wipe_environment(char *const *environment);
 

@@ -24,7 +24,7 @@ struct sandbox_path {
     unsigned access;  /* enum sandbox_access flags */
 };
 
-/* Whom the program may connect to; flags. */
+/* What the program may connect to; flags. */
 enum sandbox_peers {
     SANDBOX_LOCAL = 1 << 0, /* Unix sockets */
     SANDBOX_TCP = 1 << 1,

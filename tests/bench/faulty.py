@@ -26,23 +26,6 @@ class Faults(ScriptedBackend):
         super().__init__(pause=0.05)
         # Nobody looks at the requests: keep one.
         self.requests = collections.deque(maxlen=1)
-        self.writers = set()
-
-    async def _serve(self, reader, writer):
-        self.writers.add(writer)
-        try:
-            await super()._serve(reader, writer)
-        finally:
-            self.writers.discard(writer)
-
-    def refuse(self):
-        """From now on, connections are refused, and the kept ones are closed."""
-        async def stop():
-            self.server.close()
-            await self.server.wait_closed()
-            for writer in list(self.writers):
-                writer.transport.abort()
-        self._call(stop())
 
     async def _login(self, reader, writer, request, body):
         name = body.partition(b'"email":"')[2].partition(b".")[0].decode()

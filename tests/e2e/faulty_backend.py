@@ -34,7 +34,7 @@ class FaultyBackend(ScriptedBackend):
     """
 
     def __init__(self):
-        self.fault, self.hits, self.writers = None, 0, set()
+        self.fault, self.hits = None, 0
         super().__init__()
         # Nobody else gets the port while it is closed.
         self.holder = socket.socket()
@@ -42,13 +42,6 @@ class FaultyBackend(ScriptedBackend):
         self.refuse()
         self.holder.bind(("127.0.0.1", self.port))
         self.accept(self.port)
-
-    async def _serve(self, reader, writer):
-        self.writers.add(writer)
-        try:
-            await super()._serve(reader, writer)
-        finally:
-            self.writers.discard(writer)
 
     async def _act(self, reader, writer, request, body):
         if not self.fault:
@@ -69,14 +62,6 @@ class FaultyBackend(ScriptedBackend):
     async def _me(self, reader, writer, request, body):
         return self._send(writer, {"me": request.token and {
             "email": request.token.partition("-of-")[2], "ownerId": "7"}})
-
-    def refuse(self):
-        """Close the port and every connection; accept(port) opens it again."""
-        async def stop():
-            self.server.close()
-            for writer in list(self.writers):
-                writer.close()
-        self._call(stop())
 
 
 # Faults.

@@ -42,6 +42,7 @@ class ScriptedBackend:
         self.big, self.pause, self.parts = big, pause, parts
         self.reads_files = reads_files
         self.requests = []
+        self.writers = set()  # of the open connections
         self.connections = 0
         self.stray = None
         self.loop = asyncio.new_event_loop()
@@ -56,6 +57,15 @@ class ScriptedBackend:
         self.server = self._call(asyncio.start_server(
             self._serve, "127.0.0.1", port, backlog=2000))
         self.port = self.server.sockets[0].getsockname()[1]
+
+    def refuse(self):
+        """Close the port and every connection; accept(port) opens it again."""
+        async def stop():
+            self.server.close()
+            await self.server.wait_closed()
+            for writer in list(self.writers):
+                writer.transport.abort()
+        self._call(stop())
 
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
@@ -77,12 +87,14 @@ class ScriptedBackend:
 
     async def _serve(self, reader, writer):
         self.connections += 1
+        self.writers.add(writer)
         try:
             while await self._answer(reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
 
     async def _answer(self, reader, writer):

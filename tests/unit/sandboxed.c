@@ -13,10 +13,72 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+char sandboxed_folder[] = "/tmp/sandbox-XXXXXX";
+char sandboxed_inner[32];
+char sandboxed_outer_file[48];
+char sandboxed_inner_file[48];
+
+int
+sandboxed_set_up(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(sandboxed_folder));
+    (void)snprintf(sandboxed_inner, sizeof(sandboxed_inner), "%s/inner",
+                   sandboxed_folder);
+    (void)snprintf(sandboxed_outer_file, sizeof(sandboxed_outer_file),
+                   "%s/file", sandboxed_folder);
+    (void)snprintf(sandboxed_inner_file, sizeof(sandboxed_inner_file),
+                   "%s/file", sandboxed_inner);
+    assert_int_equal(mkdir(sandboxed_inner, 0700), 0);
+    make_file(sandboxed_outer_file, "");
+    make_file(sandboxed_inner_file, "");
+    return 0;
+}
+
+int
+sandboxed_tear_down(void **state)
+{
+    (void)state;
+    unlink(sandboxed_inner_file);
+    unlink(sandboxed_outer_file);
+    rmdir(sandboxed_inner);
+    rmdir(sandboxed_folder);
+    return 0;
+}
+
+struct job {
+    sandboxed_enter_fn *enter;
+    const struct sandbox_rules *rules;
+    int (*fn)(const void *argument);
+    const void *argument;
+};
+
+static int
+enter_and_call(void *argument)
+{
+    const struct job *job = argument;
+    unsigned gaps;
+
+    if (job->rules && job->enter(job->rules, &gaps) != PST_OK)
+        return NO_SANDBOX;
+    return job->fn(job->argument);
+}
+
+int
+run_sandboxed(sandboxed_enter_fn *enter, const struct sandbox_rules *rules,
+              int (*fn)(const void *argument), const void *argument)
+{
+    return run_in_child(enter_and_call,
+                        &(struct job){enter, rules, fn, argument});
+}
 
 int
 run_in_child(int (*fn)(void *argument), void *argument)

@@ -28,67 +28,17 @@
 #include "sandboxed.h"
 #include "server/sandbox.h"
 
-/* A folder with an "inner" one, and a file in each. */
-static char folder[] = "/tmp/sandbox-XXXXXX";
-static char inner[32];
-static char outer_file[64];
-static char inner_file[64];
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    assert_non_null(mkdtemp(folder));
-    (void)snprintf(inner, sizeof(inner), "%s/inner", folder);
-    (void)snprintf(outer_file, sizeof(outer_file), "%s/file", folder);
-    (void)snprintf(inner_file, sizeof(inner_file), "%s/file", inner);
-    assert_int_equal(mkdir(inner, 0700), 0);
-    make_file(outer_file, "");
-    make_file(inner_file, "");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    unlink(inner_file);
-    unlink(outer_file);
-    rmdir(inner);
-    rmdir(folder);
-    return 0;
-}
-
-struct job {
-    const struct sandbox_rules *rules; /* NULL: no sandbox */
-    int (*fn)(const void *argument);
-    const void *argument;
-};
-
-static int
-enter_and_call(void *argument)
-{
-    const struct job *job = argument;
-    unsigned gaps;
-
-    if (job->rules && sandbox_enter(job->rules, &gaps) != PST_OK)
-        return NO_SANDBOX;
-    return job->fn(job->argument);
-}
-
-/* Enter a sandbox, or none, in a child, and call a function there. Returns as
- * run_in_child(). */
 static int
 run_inside(const struct sandbox_rules *rules, int (*fn)(const void *argument),
            const void *argument)
 {
-    return run_in_child(enter_and_call, &(struct job){rules, fn, argument});
+    return run_sandboxed(sandbox_enter, rules, fn, argument);
 }
 
 static int
 attempt(const void *index)
 {
-    return break_out_try(*(const size_t *)index, outer_file);
+    return break_out_try(*(const size_t *)index, sandboxed_outer_file);
 }
 
 static void
@@ -98,7 +48,7 @@ test_nothing_is_left(void **state)
     char gone[80];
 
     (void)state;
-    (void)snprintf(gone, sizeof(gone), "%s.gone", outer_file);
+    (void)snprintf(gone, sizeof(gone), "%s.gone", sandboxed_outer_file);
     for (size_t i = 0; i < break_out_count; i++) {
         const struct break_out *tried = &break_outs[i];
         int want = tried->needs_landlock && !has_landlock(1) ? tried->outside
@@ -210,7 +160,7 @@ map_library(const void *path)
 static void
 test_code(void **state)
 {
-    const struct sandbox_path paths[] = {{inner, SANDBOX_READ}};
+    const struct sandbox_path paths[] = {{sandboxed_inner, SANDBOX_READ}};
     const struct sandbox_rules names = {
         .paths = paths, .path_count = 1, .peers = SANDBOX_NAMES};
     const struct sandbox_rules tcp = {
@@ -221,10 +171,12 @@ test_code(void **state)
     for (writable = 0; strcmp(break_outs[writable].name, "writable-code") != 0;
          writable++)
         continue;
-    assert_int_equal(truncate(inner_file, 4096), 0);
-    assert_int_equal(run_inside(&names, map_library, inner_file), 0);
-    assert_int_equal(run_inside(&tcp, map_library, inner_file), ENOSYS);
-    assert_int_equal(run_inside(&names, map_shared, inner_file), ENOSYS);
+    assert_int_equal(truncate(sandboxed_inner_file, 4096), 0);
+    assert_int_equal(run_inside(&names, map_library, sandboxed_inner_file), 0);
+    assert_int_equal(run_inside(&tcp, map_library, sandboxed_inner_file),
+                     ENOSYS);
+    assert_int_equal(run_inside(&names, map_shared, sandboxed_inner_file),
+                     ENOSYS);
     assert_int_equal(run_inside(&names, attempt, &writable), ENOSYS);
 }
 
@@ -307,5 +259,5 @@ main(void)
         cmocka_unit_test(test_refused),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sandboxed_set_up, sandboxed_tear_down);
 }

@@ -26,37 +26,6 @@
 #include "sandboxed.h"
 #include "server/sandbox_files.h"
 
-/* A folder with an "inner" one, and a file in each. */
-static char folder[] = "/tmp/sandbox-XXXXXX";
-static char inner[32];
-static char outer_file[64];
-static char inner_file[64];
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    assert_non_null(mkdtemp(folder));
-    (void)snprintf(inner, sizeof(inner), "%s/inner", folder);
-    (void)snprintf(outer_file, sizeof(outer_file), "%s/file", folder);
-    (void)snprintf(inner_file, sizeof(inner_file), "%s/file", inner);
-    assert_int_equal(mkdir(inner, 0700), 0);
-    make_file(outer_file, "");
-    make_file(inner_file, "");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    unlink(inner_file);
-    unlink(outer_file);
-    rmdir(inner);
-    rmdir(folder);
-    return 0;
-}
-
 /* Landlock asks for no new privileges first. */
 static enum pst_err
 limit_files(const struct sandbox_rules *rules, unsigned *gaps)
@@ -65,30 +34,11 @@ limit_files(const struct sandbox_rules *rules, unsigned *gaps)
     return sandbox_limit_files(rules, gaps);
 }
 
-struct job {
-    const struct sandbox_rules *rules; /* NULL: no sandbox */
-    int (*fn)(const void *argument);
-    const void *argument;
-};
-
-static int
-enter_and_call(void *argument)
-{
-    const struct job *job = argument;
-    unsigned gaps;
-
-    if (job->rules && limit_files(job->rules, &gaps) != PST_OK)
-        return NO_SANDBOX;
-    return job->fn(job->argument);
-}
-
-/* Enter a sandbox, or none, in a child, and call a function there. Returns as
- * run_in_child(). */
 static int
 run_inside(const struct sandbox_rules *rules, int (*fn)(const void *argument),
            const void *argument)
 {
-    return run_in_child(enter_and_call, &(struct job){rules, fn, argument});
+    return run_sandboxed(limit_files, rules, fn, argument);
 }
 
 enum file_action { READ, WRITE, MAKE, REMOVE, LIST };
@@ -142,16 +92,16 @@ test_files(void **state)
     char gone[96];
 
     (void)state;
-    (void)snprintf(made, sizeof(made), "%s/made", inner);
-    (void)snprintf(gone, sizeof(gone), "%s/gone", inner);
+    (void)snprintf(made, sizeof(made), "%s/made", sandboxed_inner);
+    (void)snprintf(gone, sizeof(gone), "%s/gone", sandboxed_inner);
     for (size_t i = 0; i < PST_COUNT(rows); i++) {
         const struct sandbox_path paths[] = {{"/nonexistent", SANDBOX_READ},
-                                             {inner, rows[i].access}};
+                                             {sandboxed_inner, rows[i].access}};
         const struct sandbox_rules rules = {.paths = paths, .path_count = 2};
 
         for (enum file_action action = READ; action <= LIST; action++) {
-            const struct file_try inside = {action, inner};
-            const struct file_try outside = {action, folder};
+            const struct file_try inside = {action, sandboxed_inner};
+            const struct file_try outside = {action, sandboxed_folder};
             bool may = !has_landlock(1) || (rows[i].may >> action & 1);
 
             make_file(gone, "");
@@ -170,10 +120,10 @@ test_files(void **state)
 static void
 test_one_file(void **state)
 {
-    const struct sandbox_path paths[] = {{inner_file, SANDBOX_READ}};
+    const struct sandbox_path paths[] = {{sandboxed_inner_file, SANDBOX_READ}};
     const struct sandbox_rules rules = {.paths = paths, .path_count = 1};
-    const struct file_try read_it = {READ, inner};
-    const struct file_try write_it = {WRITE, inner};
+    const struct file_try read_it = {READ, sandboxed_inner};
+    const struct file_try write_it = {WRITE, sandboxed_inner};
 
     (void)state;
     assert_int_equal(run_inside(&rules, act, &read_it), 0);
@@ -252,5 +202,5 @@ main(void)
         cmocka_unit_test(test_gaps),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sandboxed_set_up, sandboxed_tear_down);
 }
