@@ -5,6 +5,7 @@
  */
 #include "gateway/program_sandbox.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "base/limits.h"
 #include "engine/socket_address.h"
+#include "upstream/http_target.h"
 
 #define UNIX_PREFIX "unix:"
 
@@ -123,46 +124,41 @@ rules_add_certificates(struct program_rules *made, const char *file)
         rules_add(made, strdup(certificate_folders[i]), SANDBOX_READ);
 }
 
-/*
- * Take "host:port" or "[address]:port" apart; a host that is too long for an
- * address becomes "".
- */
-static void
-split_authority(struct pst_str authority, char host[static 64],
-                struct pst_str *port)
+/* Is this an IP address, so that no name has to be looked up? */
+static bool
+is_address(struct pst_str host)
 {
-    bool is_bracketed = pst_str_starts(authority, PST_STR("["));
-    struct pst_str rest = pst_str_skip(authority, is_bracketed);
-    struct pst_str name =
-        pst_str_first(rest, pst_str_index(rest, is_bracketed ? ']' : ':'));
+    struct socket_address address;
+    char text[INET6_ADDRSTRLEN];
 
-    rest = pst_str_skip(rest, name.len + is_bracketed);
-    *port = pst_str_skip(rest, 1); /* the colon */
-    (void)snprintf(host, 64, "%.*s", name.len < 64 ? (int)name.len : 0,
-                   name.ptr);
+    if (host.len >= sizeof(text))
+        return false;
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    return socket_address_parse(&address, text, "80");
 }
 
-/* The backend by TCP: https:// by libcurl, which looks up names itself. */
+/* The backend by TCP: https:// by libcurl, which looks up names itself, and
+ * refuses a URL that is not valid. */
 static void
 rules_add_backend_by_tcp(struct program_rules *made,
                          const struct config *config)
 {
     bool has_tls = pst_str_starts_nocase(config->upstream, PST_STR("https:"));
-    struct pst_str authority = pst_str_skip(
+    struct pst_str rest = pst_str_skip(
         config->upstream, strlen(has_tls ? "https://" : "http://"));
-    struct socket_address address;
+    struct pst_str host;
     struct pst_str digits;
-    char host[64];
+    bool is_valid = http_target_split_authority(
+        pst_str_first(rest, pst_str_index(rest, '/')), &host, &digits);
     int64_t port;
 
-    authority = pst_str_first(authority, pst_str_index(authority, '/'));
-    split_authority(authority, host, &digits);
-    if (pst_str_parse_number(digits, &port) != PST_OK || port < 1 ||
-        port > UINT16_MAX)
+    if (!is_valid || pst_str_parse_number(digits, &port) != PST_OK ||
+        port < 1 || port > UINT16_MAX)
         port = has_tls ? 443 : 80;
     made->rules.peers |= SANDBOX_TCP;
     made->rules.tcp_port = (uint16_t)port;
-    if (has_tls || !socket_address_parse(&address, host, "80"))
+    if (has_tls || !is_address(host))
         made->rules.peers |= SANDBOX_NAMES;
     if (has_tls)
         rules_add_certificates(made, config->upstream_ca);

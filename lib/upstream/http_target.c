@@ -84,6 +84,21 @@ set_port(struct http_target *target, struct pst_str digits)
     return PST_OK;
 }
 
+bool
+http_target_split_authority(struct pst_str authority, struct pst_str *host,
+                            struct pst_str *port)
+{
+    bool is_bracketed = pst_str_starts(authority, PST_STR("["));
+    size_t end = pst_str_index(authority, is_bracketed ? ']' : ':');
+    struct pst_str rest = pst_str_skip(authority, end + is_bracketed);
+
+    *host = pst_str_skip(pst_str_first(authority, end), is_bracketed);
+    *port = rest.len > 1 ? pst_str_skip(rest, 1) : PST_STR_NONE;
+    return is_valid_host(*host, is_bracketed) &&
+           !(is_bracketed && end == authority.len) &&
+           (rest.len == 0 || rest.ptr[0] == ':');
+}
+
 /*
  * Take the host and the port apart.
  *   authority  what is between "http://" and the path
@@ -92,27 +107,20 @@ static enum pst_err
 set_host(struct http_target *target, struct pst_str authority)
 {
     bool is_bracketed = pst_str_starts(authority, PST_STR("["));
-    size_t end = pst_str_index(authority, is_bracketed ? ']' : ':');
-    struct pst_str host = pst_str_first(authority, end);
-    struct pst_str rest = pst_str_skip(authority, end + is_bracketed);
-    struct pst_str port = PST_STR_NONE;
+    struct pst_str host;
+    struct pst_str port;
     enum pst_err e;
 
-    if (is_bracketed)
-        host = pst_str_skip(host, 1);
-    if (!is_valid_host(host, is_bracketed) ||
-        (is_bracketed && end == authority.len) ||
-        (rest.len > 0 && rest.ptr[0] != ':'))
+    if (!http_target_split_authority(authority, &host, &port))
         return PST_BAD_CONFIG;
-    if (rest.len > 1)
-        port = pst_str_skip(rest, 1);
     e = set_port(target, port);
     if (e)
         return e;
     target->host = strndup(host.ptr, host.len);
     /* A default port is left out of Host, as browsers do. */
     if (strcmp(target->port, "80") == 0)
-        authority = pst_str_first(authority, end + is_bracketed);
+        authority = pst_str_first(authority,
+                                  host.len + (is_bracketed ? strlen("[]") : 0));
     target->authority = strndup(authority.ptr, authority.len);
     if (!target->host || !target->authority)
         return PST_NO_MEMORY;

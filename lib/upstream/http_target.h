@@ -45,4 +45,14 @@ http_target_init(struct http_target *target,
 
 void http_target_fini(struct http_target *target);
 
+/*
+ * Take "host:port" or "[address]:port" apart.
+ *   host  set to the name or the address, without brackets
+ *   port  set to what follows the colon; absent: nothing
+ * Returns whether the host is valid; the port may be anything.
+ */
+PST_MUST_USE bool http_target_split_authority(struct pst_str authority,
+                                              struct pst_str *host,
+                                              struct pst_str *port);
+
 #endif
