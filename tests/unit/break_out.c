@@ -159,6 +159,13 @@ try_open_for_nothing(const char *file)
     return opened(open(file, 3));
 }
 
+/* Landlock before Linux 6.2 does not see that. */
+static int
+try_read_and_truncate(const char *file)
+{
+    return opened(open(file, O_RDONLY | O_TRUNC));
+}
+
 /* Whoever runs it becomes this user. */
 static int
 try_set_id_file(const char *file)
@@ -385,6 +392,7 @@ static int (*const attempts[])(const char *file) = {
     try_truncate,
     try_list,
     try_open_for_nothing,
+    try_read_and_truncate,
     try_set_id_file,
     try_set_id_mode,
     try_memory_file,
@@ -426,6 +434,7 @@ const struct break_out break_outs[] = {
     {"truncate", ENOSYS, 0, false},
     {"list", EACCES, 0, true},
     {"open-for-nothing", ENOSYS, 0, false},
+    {"read-and-truncate", ENOSYS, 0, false},
     {"set-id-file", ENOSYS, 0, false},
     {"set-id-mode", ENOSYS, EBADF, false},
     {"memory-file", EACCES, 0, true},

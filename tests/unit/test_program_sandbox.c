@@ -240,32 +240,43 @@ test_log_is_a_fifo(void **state)
     free(text);
 }
 
-/* Of a device or a pipe, only the path itself; of a file in "/", too. */
+/* Enter the sandbox of a program with this log, and append to a device. */
+static int
+append_with_log(const char *target, int standard_error)
+{
+    char *text = variable("POSTERN_LOG", target);
+    struct config *config = MAKE_CONFIG("POSTERN_STORE=none", text);
+    int before = dup(STDERR_FILENO);
+    int error;
+
+    assert_int_equal(dup2(standard_error, STDERR_FILENO), STDERR_FILENO);
+    error = run_inside(config, PROGRAM_USES_STORE, append, "/dev/zero");
+    assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    close(before);
+    config_free(&config);
+    free(text);
+    return error;
+}
+
+/* Of a device, a pipe, or a file below "/", only the path itself. */
 static void
 test_log_is_a_device(void **state)
 {
     static const char *const targets[] = {"/dev/null", "/dev/stderr",
                                           "/no-such-log"};
+    const int want = has_landlock(1) ? EACCES : 0;
     int pipe_ends[2];
+    int file = open(path_of("other", "file"), O_WRONLY);
 
     (void)state;
     assert_int_equal(pipe(pipe_ends), 0);
+    assert_true(file >= 0);
     for (size_t i = 0; i < PST_COUNT(targets); i++) {
-        char *text = variable("POSTERN_LOG", targets[i]);
-        struct config *config = MAKE_CONFIG("POSTERN_STORE=none", text);
-        int before = dup(STDERR_FILENO);
-
-        assert_int_equal(dup2(pipe_ends[1], STDERR_FILENO), STDERR_FILENO);
-        if (has_landlock(1))
-            expect_errno(
-                targets[i],
-                run_inside(config, PROGRAM_USES_STORE, append, "/dev/zero"),
-                EACCES);
-        assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
-        close(before);
-        config_free(&config);
-        free(text);
+        expect_errno(targets[i], append_with_log(targets[i], pipe_ends[1]),
+                     want);
+        expect_errno(targets[i], append_with_log(targets[i], file), want);
     }
+    close(file);
     close(pipe_ends[0]);
     close(pipe_ends[1]);
 }
