@@ -217,7 +217,9 @@ def memory_of(pid):
 
 
 def is_sanitized(pid):
-    return b"__asan_" in read(f"/proc/{pid}/exe")
+    """A sanitizer keeps what was freed, and has terabytes of its own memory."""
+    program = read(f"/proc/{pid}/exe")
+    return b"__asan_" in program or b"__tsan_" in program
 
 
 def search_memory(pid, name):
@@ -251,7 +253,6 @@ def search_process(pid, name, more=(), is_wiped=True):
         searched["core"] += 1
         if not re.search(rb"^Max core file size +0 +0 ", limits, re.M):
             found.append(f"core {name}: its size has no limit")
-        # A sanitizer keeps what was freed.
         if is_wiped and not is_sanitized(pid):
             found += search_memory(pid, name)
     return found
