@@ -119,7 +119,10 @@ login_by_json(struct context *ctx, struct request *req, struct response *res,
     e = login_with_credentials(ctx, req, res, auth, &credentials);
     if (e)
         return e;
-    return login_answer_json(req, res, auth);
+    e = login_answer_json(req, res, auth);
+    if (e)
+        login_withdraw(ctx, req, res, auth);
+    return e;
 }
 
 /* The form. */
@@ -241,7 +244,10 @@ login_by_form(struct context *ctx, struct request *req, struct response *res,
         return login_form_show(ctx, req, res, auth, &form);
     if (e)
         return e;
-    return response_redirect(res, form.return_to, ctx->config->login_redirect);
+    e = response_redirect(res, form.return_to, ctx->config->login_redirect);
+    if (e)
+        login_withdraw(ctx, req, res, auth);
+    return e;
 }
 
 static enum pst_err

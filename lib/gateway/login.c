@@ -6,8 +6,11 @@
 #include "gateway/login.h"
 
 #include "base/limits.h"
+#include "gateway/identity.h"
 #include "gateway/login_attempt.h"
 #include "gateway/login_shape.h"
+#include "gateway/session_registry.h"
+#include "server/response_headers.h"
 
 /* Credentials. */
 
@@ -45,6 +48,20 @@ login_with_credentials(struct context *ctx, struct request *req,
         return e;
     e = login_attempt_on_failure(attempt);
     return e ? e : PST_REFUSED;
+}
+
+/* An error of the store leaves a session whose token nobody has. */
+void
+login_withdraw(struct context *ctx, struct request *req, struct response *res,
+               struct auth *auth)
+{
+    if (!response_discard(res))
+        return;
+    response_remove_header(res, PST_STR("Set-Cookie"));
+    response_remove_header(res, ctx->config->auth_token_header);
+    (void)!registry_revoke(ctx, req, &auth->session);
+    auth->has_session = false;
+    identity_end_orphan(ctx, req, auth->session.upstream);
 }
 
 /* A client's own mutation. */
@@ -163,28 +180,40 @@ format_login_answer(struct login_attempt *attempt,
     return pst_buf_finish(&buf, out);
 }
 
+static enum pst_err
+respond(struct login_attempt *attempt,
+        const struct login_graphql_request *login)
+{
+    struct pst_str body;
+    enum pst_err e;
+
+    /* The answer is not JSON: there is nothing to shape for a GraphQL client.
+     */
+    if (attempt->shape && !attempt->outcome.root)
+        return PST_REFUSED;
+    e = format_login_answer(attempt, login, &body);
+    if (e)
+        return e;
+    return forward_send_response(attempt->res, &attempt->received, body);
+}
+
 /* Run the attempt and send the response. A refusal has the client's shape too.
  */
 static enum pst_err
 run_and_respond(struct login_attempt *attempt,
                 const struct login_graphql_request *login)
 {
-    const struct login_shape *shape = attempt->shape;
-    struct pst_str body;
     enum pst_err e = login_attempt_run(attempt);
+    bool has_begun = e == PST_OK;
 
     if (e == PST_REFUSED)
         e = login_attempt_on_failure(attempt);
     if (e)
         return e;
-    /* The answer is not JSON: there is nothing to shape for a GraphQL client.
-     */
-    if (shape && !attempt->outcome.root)
-        return PST_REFUSED;
-    e = format_login_answer(attempt, login, &body);
-    if (e)
-        return e;
-    return forward_send_response(attempt->res, &attempt->received, body);
+    e = respond(attempt, login);
+    if (e && has_begun)
+        login_withdraw(attempt->ctx, attempt->req, attempt->res, attempt->auth);
+    return e;
 }
 
 enum pst_err

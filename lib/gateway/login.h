@@ -15,7 +15,7 @@
 
 /*
  * Log in with credentials, using the first login document. The caller sets the
- * response's status and body.
+ * response's status and body; if it cannot, it calls login_withdraw().
  * Returns PST_OK (auth holds the new session, its cookie or header is in the
  * response), PST_REFUSED, or another error of login_attempt_run().
  */
@@ -23,6 +23,14 @@ PST_MUST_USE enum pst_err
 login_with_credentials(struct context *ctx, struct request *req,
                        struct response *res, struct auth *auth,
                        const struct login_credentials *credentials);
+
+/*
+ * End the session that a login has just begun, because an error is answered: it
+ * is revoked, ended at the backend as an orphan, and its cookie and header are
+ * removed from the response. Nothing, if the response was sent.
+ */
+void login_withdraw(struct context *ctx, struct request *req,
+                    struct response *res, struct auth *auth);
 
 /* A client's GraphQL login: an operation with a login field at its root. */
 struct login_graphql_request {

@@ -5,14 +5,17 @@ answers. tests/unit/failing_calls.c is what the program is run with.
 A Site has a backend, a store, a program of each kind without failures, which
 tell what is true, and what a test asks of the one with failures.
 """
+import contextlib
 import ctypes
 import dataclasses
+import glob
 import json
 import mmap
 import os
 import re
 import signal
 import subprocess
+import time
 
 import fcgi
 import gateway as gateways
@@ -26,6 +29,7 @@ OFF, ONE, ALL, SHORT, SHORT_ALL = range(5)
 MEMORY, SYSTEM, TRANSFERS, WRITES = 1, 2, 4, 8
 CALLS_MAX = 3000
 FAULTS_MAX, FAULT_MAX = 10, 1000  # shown; characters of each
+BACK_OFF_MAX = 10  # seconds until a store is asked again
 LEAKS_MAX = 6  # how often something may grow
 
 
@@ -58,6 +62,11 @@ class FailingCalls:
 
     def disarm(self):
         self.control.mode = OFF
+
+    @property
+    def has_failed(self):
+        """A transfer of fewer bytes is no failure."""
+        return self.control.failed > 0 and self.armed[0] in (ONE, ALL)
 
     @property
     def what(self):
@@ -108,20 +117,23 @@ class Site:
     def __init__(self, folder, **variables):
         self.folder, self.number = folder, 0
         self.backend = Backend()
-        self.has_store = variables.get("POSTERN_STORE") != "none"
+        store = variables.get("POSTERN_STORE", f"lmdb:{folder}/store")
+        self.has_store = store != "none"
+        self.is_redis = store.startswith("unix:")
         self.variables = {
             "COOKIE_SESSION_SECRET": gateways.make_secret().strip(),
             "POSTERN_UPSTREAM": self.backend.url, "POSTERN_LOOPS": "1",
-            "POSTERN_STORE": f"lmdb:{folder}/store",
+            "POSTERN_STORE": store,
             "POSTERN_LOGIN_FLOOR": "0", **variables}
         self.programs = {}
         for name in PROGRAMS:
             self.start(name)
 
-    def start(self, name, key=None, **variables):
+    def start(self, name, key=None, wait=True, **variables):
         """Serve on a socket that address() gives."""
         key = key or name
         self.programs[key] = Program(
+            wait=wait,
             command=[os.path.join(BUILD, "cgi-bin", name), "--listen",
                      "unix:" + self.address(key)],
             **{**self.variables, **variables})
@@ -357,10 +369,93 @@ def run_cgi(case, calls, variables=None, **options):
     answer = parse(done.stdout, done.returncode == 0)
     if answer:
         case.check(case.site, task, answer)
-    if not calls.control.failed:
+    if not calls.has_failed:
         assert done.returncode == 0, log
         case.check_good(task, answer)
     return task, answer
+
+
+def is_libfcgi_assertion(program):
+    """libfcgi asserts that it gets memory."""
+    found = re.search(r"fcgiapp\.c:\d+: .*Assertion", program.log)
+    return bool(found) and program.process.returncode == -signal.SIGABRT
+
+
+def is_libgcrypt_abort(program):
+    """Without memory, or if it cannot read a setting of the kernel, libgcrypt
+    ends a program that starts."""
+    found = re.search(r"^(Fatal error: Cannot allocate memory"
+                      r"|FATAL: error reading .* in libgcrypt: .*)$",
+                      program.log, re.M)
+    return bool(found) and program.process.returncode == -signal.SIGABRT
+
+
+def is_in_sandbox(pid):
+    """Each thread has no new privileges and a filter for its calls."""
+    for thread in glob.glob(f"/proc/{pid}/task/*/status"):
+        with open(thread, encoding="ascii") as file:
+            text = file.read()
+        if not re.search(r"^NoNewPrivs:\s1\nSeccomp:\s2$", text, re.M):
+            return False
+    return True
+
+
+def ask_until_store_answers(case, ask, may_wait=True):
+    """A request, and what ask() returns: an answer and whether it is whole. A
+    store that did not answer is asked again after a while."""
+    end = time.monotonic() + BACK_OFF_MAX
+    while True:
+        task = case.task()
+        answer, is_whole = ask(task)
+        if not (may_wait and is_whole and time.monotonic() < end
+                and b"STORE_UNAVAILABLE" in answer.body):
+            return task, (answer, is_whole)
+        time.sleep(0.05)
+
+
+def ask_new_program(case, calls, program):
+    """The first answer of a program that starts, or None if it ends instead."""
+    def has_ended():
+        return program.process.poll() is not None
+
+    def listens():
+        with contextlib.suppress(OSError):
+            fcgi.Connection(case.site.address("starting")).close()
+            return True
+
+    # Of a line that it could not write there is no other sign.
+    assert wait_until(lambda: has_ended() or "event=ready" in program.log
+                      or calls.control.name == b"write"), program.log
+    calls.disarm()
+    assert wait_until(lambda: has_ended() or listens()), program.log
+    if has_ended():
+        return None
+    with fcgi.Connection(case.site.address("starting")) as connection:
+        return ask_until_store_answers(case, lambda task: (
+            connection.request(task.params, task.body, keep=True), True))
+
+
+def run_start(case, calls, sandbox="on"):
+    """Start a program. It says why it does not serve, or it serves as ever."""
+    program = case.site.start(case.program, "starting", wait=False,
+                              POSTERN_SANDBOX=sandbox, **calls.environment)
+    try:
+        answered = ask_new_program(case, calls, program)
+        if answered:
+            task, (answer, _) = answered
+            case.check_good(task, parse(answer.stdout, True))
+            assert is_in_sandbox(program.process.pid) == (sandbox == "on")
+    finally:
+        program.process.terminate()
+        status = program.wait()
+    if answered:
+        assert status == 0, program.log
+    elif status < 0:
+        assert is_libgcrypt_abort(program), program.log
+    else:
+        assert status > 0 and calls.has_failed
+        assert ("event=start-failed" in program.log
+                or calls.control.name == b"write"), program.log
 
 
 class Served:
@@ -414,8 +509,8 @@ class Served:
         has ended instead, as libfcgi may make it."""
         self.calls.disarm()
         for _ in range(2):  # the connection may have been closed meanwhile
-            task = self.case.task()
-            answer, is_whole = self.ask(task)
+            task, (answer, is_whole) = ask_until_store_answers(
+                self.case, self.ask, self.site.is_redis)
             if is_whole:
                 self.case.check_good(task, answer)
                 return True
@@ -428,7 +523,9 @@ class Served:
         task = self.case.task()
         answer, is_whole = self.ask(task)
         failed = self.calls.control.failed
-        if answer:
+        if not self.calls.has_failed:
+            self.case.check_good(task, answer)
+        elif answer:
             self.case.check(self.site, task, answer)
         if not self.expect_good():
             self.assertions += 1
@@ -437,10 +534,7 @@ class Served:
         self.calls.control.failed = failed
 
     def is_libfcgi_assertion(self):
-        """libfcgi asserts that it gets memory."""
-        found = re.search(r"fcgiapp\.c:\d+: .*Assertion", self.program.log)
-        return bool(found) and (
-            self.program.process.returncode == -signal.SIGABRT)
+        return is_libfcgi_assertion(self.program)
 
     def measure(self):
         """Open descriptors, and allocations."""

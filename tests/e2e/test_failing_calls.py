@@ -1,46 +1,55 @@
 # SPDX-License-Identifier: ISC
-"""Every allocation and every system call of a request fails once: the n-th, for
-every n. Nothing crashes, but for libfcgi's own assertion that it gets memory; no
+"""Every allocation and every system call of a request, and of the start, fails
+once: the n-th, for every n; or all from the n-th on; or each transfer is of half
+the bytes. Nothing crashes, but for libfcgi's own assertion that it gets memory; no
 success is answered that is not one; no session begins or lives that should not;
 nothing leaks.
 """
 import contextlib
+import functools
 import os
 
 import pytest
-from failing_calls import (ALL, CASES, MEMORY, ONE, SYSTEM, WRITES, Case,
-                           FailingCalls, Served, Site, run_cgi, sweep)
+from failing_calls import (ALL, CASES, MEMORY, ONE, PROGRAMS, SHORT, SHORT_ALL,
+                           SYSTEM, TRANSFERS, WRITES, Case, FailingCalls,
+                           Served, Site, run_cgi, run_start, sweep)
+from redis_server import Redis
 
 # A sanitizer has calls of its own.
 pytestmark = pytest.mark.uninstrumented
 
-# Without a store, a cookie that was logged out still works.
-WITHOUT_STORE = ("login", "query", "session", "authorize")
+STORES = {
+    "lmdb": CASES,
+    # Without a store, a cookie that was logged out still works.
+    "none": ("login", "query", "session", "authorize"),
+    "redis": ("login", "query", "logout", "ended-session", "ended-authorize")}
 
 
 @pytest.fixture(name="sites", scope="module")
 def sites_fixture(tmp_path_factory):
-    """The site with a store, and the one without."""
-    sites = {}
+    """get(STORE) returns the site with this store."""
+    with contextlib.ExitStack() as ending:
+        @functools.cache
+        def get(store):
+            variables = {}
+            if store == "none":
+                variables["POSTERN_STORE"] = "none"
+            elif store == "redis":
+                redis = Redis()
+                ending.callback(redis.close)
+                variables["POSTERN_STORE"] = redis.url
+            site = Site(str(tmp_path_factory.mktemp("site")), **variables)
+            ending.callback(site.close)
+            return site
 
-    def get(name, **variables):
-        if name not in sites:
-            sites[name] = Site(str(tmp_path_factory.mktemp("site")),
-                               **variables)
-        return sites[name]
-
-    yield get
-    for site in sites.values():
-        site.close()
+        yield get
 
 
-@pytest.fixture(name="case", params=[
-    *CASES, *(f"{name} without store" for name in WITHOUT_STORE)])
+@pytest.fixture(name="case", ids="-".join, params=[
+    (store, name) for store, names in STORES.items() for name in names])
 def case_fixture(request, sites):
-    name, _, is_without = request.param.partition(" ")
-    site = (sites("none", POSTERN_STORE="none") if is_without
-            else sites("lmdb"))
-    return Case(site, name)
+    store, name = request.param
+    return Case(sites(store), name)
 
 
 @pytest.fixture(name="calls")
@@ -67,13 +76,45 @@ def run_every_fastcgi(case, calls, mode, classes, **options):
 
 
 def test_cgi_with_one_failure(case, calls):
-    assert run_every_cgi(case, calls, ONE, MEMORY | SYSTEM, variants=False,
+    assert run_every_cgi(case, calls, ONE, MEMORY | SYSTEM,
                          from_request=True) > 20
+
+
+@pytest.mark.parametrize("mode", [SHORT, SHORT_ALL])
+def test_cgi_with_short_transfers(case, calls, mode):
+    assert run_every_cgi(case, calls, mode, TRANSFERS, from_request=True) > 0
+
+
+@pytest.mark.parametrize("mode", [SHORT, SHORT_ALL])
+def test_fastcgi_with_short_transfers(case, calls, mode):
+    assert run_every_fastcgi(case, calls, mode, TRANSFERS) > 0
+
+
+def test_cgi_from_one_failure_on(case, calls):
+    assert run_every_cgi(case, calls, ALL, MEMORY | SYSTEM, variants=False,
+                         from_request=True) > 20
+
+
+def test_fastcgi_without_memory_from_one_allocation_on(case, calls):
+    """If its system calls fail for good, it waits for them."""
+    assert run_every_fastcgi(case, calls, ALL, MEMORY) > 10
 
 
 def test_fastcgi_with_one_failure(case, calls):
     assert run_every_fastcgi(case, calls, ONE, MEMORY | SYSTEM,
                              variants=False) > 20
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_start_with_one_failure(sites, calls, name):
+    """Of a folder that it may not open, a program knows nothing until it is
+    started again: so only the first error of each call. Without memory,
+    libseccomp may load a filter with which a program can only be killed."""
+    case = Case(sites("lmdb"), name)
+    assert sweep(calls, lambda: run_start(case, calls), ONE, SYSTEM,
+                 variants=False) > 80
+    assert sweep(calls, lambda: run_start(case, calls, "off"), ONE,
+                 MEMORY) > 80
 
 
 # The log.

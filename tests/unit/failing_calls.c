@@ -8,6 +8,7 @@
  * runs. Without this file, nothing fails.
  */
 #undef _FILE_OFFSET_BITS /* the functions of both sizes of a file are ours */
+#include <assert.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -169,12 +171,16 @@ fails_now(const char *name, uint64_t class, const int *errors, size_t count)
     return true;
 }
 
-/* The bytes of a transfer; an event's number is never cut. */
+/* The bytes of a transfer. An event's number is never cut, and of a file Linux
+ * reads and writes all bytes, or it is an error. */
 static size_t
-transfer_size(const char *name, size_t size)
+transfer_size(const char *name, int descriptor, size_t size)
 {
+    struct stat st;
+
     if (size <= sizeof(uint64_t) ||
         (control->mode != MODE_SHORT && control->mode != MODE_SHORT_ALL) ||
+        (REAL(fstat)(descriptor, &st) == 0 && S_ISREG(st.st_mode)) ||
         !is_reached(TRANSFERS))
         return size;
     note_failure(name, 1);
@@ -259,6 +265,16 @@ aligned_alloc(size_t alignment, size_t size)
                : count_memory(__libc_memalign(alignment, size));
 }
 
+/* Without memory, the message of an assertion would be lost. */
+void
+__assert_fail(const char *assertion, const char *file, unsigned line,
+              const char *where)
+{
+    control->mode = MODE_OFF;
+    REAL(__assert_fail)(assertion, file, line, where);
+    abort();
+}
+
 /* A CGI program calls signal() last before it serves its request. */
 sighandler_t
 signal(int number, sighandler_t handler)
@@ -275,7 +291,7 @@ read(int descriptor, void *out, size_t size)
 {
     if (FAILS("read", EIO, EINTR, ECONNRESET))
         return -1;
-    return REAL(read)(descriptor, out, transfer_size("read", size));
+    return REAL(read)(descriptor, out, transfer_size("read", descriptor, size));
 }
 
 /* To an event, which has a number of eight bytes, writing does not fail: a full
@@ -286,7 +302,8 @@ write(int descriptor, const void *bytes, size_t size)
     if (size != sizeof(uint64_t) &&
         FAILS_IN(SYSTEM | WRITES, "write", ENOSPC, EINTR, EPIPE, EIO))
         return -1;
-    return REAL(write)(descriptor, bytes, transfer_size("write", size));
+    return REAL(write)(descriptor, bytes,
+                       transfer_size("write", descriptor, size));
 }
 
 ssize_t
@@ -298,11 +315,11 @@ writev(int descriptor, const struct iovec *pieces, int count)
         return -1;
     for (int i = 0; i < count; i++)
         total += pieces[i].iov_len;
-    if (transfer_size("writev", total) == total)
+    if (transfer_size("writev", descriptor, total) == total)
         return REAL(writev)(descriptor, pieces, count);
-    if (count > 1)
-        return REAL(writev)(descriptor, pieces, count - 1);
-    return REAL(write)(descriptor, pieces->iov_base, total / 2);
+    while (pieces->iov_len == 0)
+        pieces++;
+    return REAL(write)(descriptor, pieces->iov_base, (pieces->iov_len + 1) / 2);
 }
 
 ssize_t
@@ -310,7 +327,8 @@ recv(int descriptor, void *out, size_t size, int flags)
 {
     if (FAILS("recv", ECONNRESET, EINTR, ENOMEM))
         return -1;
-    return REAL(recv)(descriptor, out, transfer_size("recv", size), flags);
+    return REAL(recv)(descriptor, out, transfer_size("recv", descriptor, size),
+                      flags);
 }
 
 ssize_t
@@ -318,7 +336,8 @@ send(int descriptor, const void *bytes, size_t size, int flags)
 {
     if (FAILS("send", ECONNRESET, EINTR, EPIPE, ENOBUFS))
         return -1;
-    return REAL(send)(descriptor, bytes, transfer_size("send", size), flags);
+    return REAL(send)(descriptor, bytes,
+                      transfer_size("send", descriptor, size), flags);
 }
 
 ssize_t
@@ -364,14 +383,13 @@ __recv_chk(int descriptor, void *out, size_t size, size_t room, int flags)
 }
 
 /* On 64-bit Linux, off_t is one type under two names. */
-#define TRANSFER_AT(name, qualifier, ...)                                \
-    ssize_t name(int descriptor, qualifier void *bytes, size_t size,     \
-                 off_t offset)                                           \
-    {                                                                    \
-        if (FAILS(#name, __VA_ARGS__))                                   \
-            return -1;                                                   \
-        return REAL(name)(descriptor, bytes, transfer_size(#name, size), \
-                          offset);                                       \
+#define TRANSFER_AT(name, qualifier, ...)                            \
+    ssize_t name(int descriptor, qualifier void *bytes, size_t size, \
+                 off_t offset)                                       \
+    {                                                                \
+        return FAILS(#name, __VA_ARGS__)                             \
+                   ? -1                                              \
+                   : REAL(name)(descriptor, bytes, size, offset);    \
     }
 #define NONE
 TRANSFER_AT(pread, NONE, EIO, EINTR)
@@ -449,6 +467,39 @@ OPENING_AT(openat64)
     }
 CONTROLLING(fcntl)
 CONTROLLING(fcntl64)
+
+int
+prctl(int option, ...)
+{
+    unsigned long arguments[4];
+    va_list more;
+
+    va_start(more, option);
+    for (size_t i = 0; i < 4; i++)
+        arguments[i] = va_arg(more, unsigned long);
+    va_end(more);
+    return FAILS("prctl", EPERM)
+               ? -1
+               : REAL(prctl)(option, arguments[0], arguments[1], arguments[2],
+                             arguments[3]);
+}
+
+/* For Landlock and seccomp. */
+long
+syscall(long number, ...)
+{
+    long arguments[6];
+    va_list more;
+
+    va_start(more, number);
+    for (size_t i = 0; i < 6; i++)
+        arguments[i] = va_arg(more, long);
+    va_end(more);
+    return FAILS("syscall", EPERM, ENOMEM)
+               ? -1
+               : REAL(syscall)(number, arguments[0], arguments[1], arguments[2],
+                               arguments[3], arguments[4], arguments[5]);
+}
 
 /* Calls that only fail: result, name, parameters, arguments, result of a
  * failure, errors. */
