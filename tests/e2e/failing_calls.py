@@ -114,9 +114,9 @@ def new_cookie(answer):
 
 
 class Site:
-    def __init__(self, folder, **variables):
+    def __init__(self, folder, keeps=True, **variables):
         self.folder, self.number = folder, 0
-        self.backend = Backend()
+        self.backend = Backend(keeps=keeps)
         store = variables.get("POSTERN_STORE", f"lmdb:{folder}/store")
         self.has_store = store != "none"
         self.is_redis = store.startswith("unix:")

@@ -36,11 +36,13 @@ class ScriptedBackend:
     pause    seconds before the answer to { slow }, and between two parts
     parts    of the answer to { events }
     reads_files  False: the body of an upload is never read
+    keeps    False: most answers end their connection
     """
 
-    def __init__(self, big=0, pause=0.1, parts=5, reads_files=True):
+    def __init__(self, big=0, pause=0.1, parts=5, reads_files=True,
+                 keeps=True):
         self.big, self.pause, self.parts = big, pause, parts
-        self.reads_files = reads_files
+        self.reads_files, self.keeps = reads_files, keeps
         self.requests = []
         self.writers = set()  # of the open connections
         self.connections = 0
@@ -145,12 +147,13 @@ class ScriptedBackend:
             else:
                 left = 0
 
-    @staticmethod
-    def _send(writer, data):
+    def _send(self, writer, data):
         body = json.dumps({"data": data}).encode()
+        end = b"" if self.keeps else b"Connection: close\r\n"
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                     b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        return True
+                     b"%bContent-Length: %d\r\n\r\n%b"
+                     % (end, len(body), body))
+        return self.keeps
 
     @staticmethod
     def _begin(writer, kind="application/json", length=None):

@@ -27,7 +27,8 @@ STORES = {
 
 @pytest.fixture(name="sites", scope="module")
 def sites_fixture(tmp_path_factory):
-    """get(STORE) returns the site with this store."""
+    """get(STORE) returns the site with this store. Where it has none, each
+    request also connects to the backend."""
     with contextlib.ExitStack() as ending:
         @functools.cache
         def get(store):
@@ -38,7 +39,8 @@ def sites_fixture(tmp_path_factory):
                 redis = Redis()
                 ending.callback(redis.close)
                 variables["POSTERN_STORE"] = redis.url
-            site = Site(str(tmp_path_factory.mktemp("site")), **variables)
+            site = Site(str(tmp_path_factory.mktemp("site")),
+                        keeps=store != "none", **variables)
             ending.callback(site.close)
             return site
 
