@@ -67,13 +67,17 @@ test_sleep(void **state)
     clock_sleep(0);
     clock_sleep(-5000);
     assert_int_equal(sleep_count, 0);
+    clock_sleep(1);
+    assert_int_equal(sleep_count, 1);
+    assert_int_equal(sleeps[0].tv_sec, 0);
+    assert_int_equal(sleeps[0].tv_nsec, 1000000);
     signals = 1;
     clock_sleep(4030);
-    assert_int_equal(sleep_count, 2);
-    assert_int_equal(sleeps[0].tv_sec, 4);
-    assert_int_equal(sleeps[0].tv_nsec, 30000000);
-    assert_int_equal(sleeps[1].tv_sec, 2);
-    assert_int_equal(sleeps[1].tv_nsec, 15000000);
+    assert_int_equal(sleep_count, 3);
+    assert_int_equal(sleeps[1].tv_sec, 4);
+    assert_int_equal(sleeps[1].tv_nsec, 30000000);
+    assert_int_equal(sleeps[2].tv_sec, 2);
+    assert_int_equal(sleeps[2].tv_nsec, 15000000);
 }
 
 int

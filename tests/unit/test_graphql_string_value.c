@@ -57,6 +57,22 @@ test_characters(void **state)
     }
 }
 
+/* The text goes on behind its end. */
+static void
+test_cut_characters(void **state)
+{
+    static const char *const characters[] = {"\xC2\x80", "\xE0\xA0\x80",
+                                             "\xF0\x90\x80\x80"};
+    uint32_t code;
+
+    (void)state;
+    for (size_t i = 0; i < PST_COUNT(characters); i++)
+        for (size_t len = 1; characters[i][len] != '\0'; len++)
+            assert_int_equal(graphql_decode_character(
+                                 characters[i], characters[i] + len, &code),
+                             0);
+}
+
 static void
 test_escapes(void **state)
 {
@@ -197,8 +213,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_characters),    cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_escaped_nul),   cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_cut_characters),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_escaped_nul),
+        cmocka_unit_test(test_strings),
         cmocka_unit_test(test_block_strings),
     };
 

@@ -121,6 +121,7 @@ test_refused(void **state)
         {"($a:Int", "found the end of the document, expected a variable", 8},
         {"(\"d\")", "found \")\", expected a variable", 5},
         {"(\"d\" \"e\" $a:Int)", "found a string, expected a variable", 6},
+        {"($a:Int,$a:ID)", "the variable \"a\" occurs twice", 10},
         {"($a:Int,$b:Int,$a:ID)", "the variable \"a\" occurs twice", 17},
     };
 

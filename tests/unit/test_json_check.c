@@ -256,6 +256,34 @@ test_many_values(void **state)
     assert_int_equal(pst_arena_used(arena), used);
 }
 
+/* An array and what is in it. */
+static void
+test_most_values(void **state)
+{
+    struct pst_json_split split = {NULL, 0, 0};
+    struct pst_json_error error;
+    const size_t len = 2 * (PST_JSON_VALUES - 1) + 1;
+
+    (void)state;
+    for (size_t i = 0; i < len; i += 2) {
+        large[i] = ',';
+        large[i + 1] = '1';
+    }
+    large[0] = '[';
+    large[len - 1] = ']';
+    assert_int_equal(pst_json_check_object(arena, (struct pst_str){large, len},
+                                           &split, &error),
+                     PST_OK);
+    large[len - 1] = ',';
+    large[len] = '1';
+    large[len + 1] = ']';
+    assert_int_equal(pst_json_check_object(arena,
+                                           (struct pst_str){large, len + 2},
+                                           &split, &error),
+                     PST_TOO_LARGE);
+    assert_int_equal(error.at, len);
+}
+
 /* Make an object of `count` members with names made by `name`. */
 static struct pst_str
 many_members(size_t count, size_t (*name)(char *out, size_t i))
@@ -557,6 +585,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_values, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_most_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_without_values, set_up,
                                         tear_down),
