@@ -462,6 +462,8 @@ test_parse_rows(void **state)
         {"version 1, of which none are in use", 0, "1", PST_FORGED},
         {"unknown beside a subject", 9, "\"t\",\"known\":\"unknown\"",
          PST_FORGED},
+        {"unknown beside a short subject", 2, "\"4\",\"known\":\"unknown\"",
+         PST_FORGED},
         {"another word for it", 9, "\"t\",\"known\":\"nobody\"", PST_FORGED},
         {"not a number", 4, "NaN", PST_FORGED},
         {"single quotes", 3, "'ann'", PST_FORGED},

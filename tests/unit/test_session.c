@@ -113,6 +113,22 @@ test_start(void **state)
     }
 }
 
+/* A guest's lifetime of one second cannot be shorter. */
+static void
+test_shortest_guest_lifetimes(void **state)
+{
+    struct pst_session_timeouts shortest = timeouts;
+    struct pst_session session = make(GUEST);
+
+    (void)state;
+    for (int64_t life = 1; life <= 3; life++) {
+        shortest.guest = life;
+        assert_int_equal(pst_session_start(&session, &shortest, T0, INT64_MAX),
+                         PST_OK);
+        assert_int_equal(session.exp, T0 + (life > 1 ? life - 1 : 1));
+    }
+}
+
 /*
  * R12, R15, R16: each limit at -1, 0 and +1. All times are relative to T0. An
  * exp of 0 means the whole lifetime of the kind.
@@ -560,6 +576,7 @@ main(void)
         cmocka_unit_test(test_touch),
         cmocka_unit_test(test_touch_twice_at_once),
         cmocka_unit_test(test_touch_keeps_backend_end),
+        cmocka_unit_test(test_shortest_guest_lifetimes),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_idle_end),
         cmocka_unit_test(test_ttl),
