@@ -515,7 +515,7 @@ class Served:
                 self.case.check_good(task, answer)
                 return True
         self.program.process.wait(20)
-        assert self.is_libfcgi_assertion(), self.program.log[-1000:]
+        assert is_libfcgi_assertion(self.program), self.program.log[-1000:]
         return False
 
     def run(self):
@@ -532,9 +532,6 @@ class Served:
             self.disconnect()
             self.start()
         self.calls.control.failed = failed
-
-    def is_libfcgi_assertion(self):
-        return is_libfcgi_assertion(self.program)
 
     def measure(self):
         """Open descriptors, and allocations."""

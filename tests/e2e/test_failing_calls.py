@@ -98,7 +98,7 @@ def test_cgi_from_one_failure_on(case, calls):
 
 
 def test_fastcgi_without_memory_from_one_allocation_on(case, calls):
-    """If its system calls fail for good, it waits for them."""
+    """Memory only: while every system call fails, a program does not answer."""
     assert run_every_fastcgi(case, calls, ALL, MEMORY) > 10
 
 
