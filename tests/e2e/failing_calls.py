@@ -333,7 +333,8 @@ class Case:
 
     def check_good(self, task, answer):
         """No call has failed."""
-        assert answer and answer.status == self.status, answer.stdout
+        assert answer, "no answer, though no call failed"
+        assert answer.status == self.status, answer.stdout
         self.check(self.site, task, answer)
 
 
@@ -539,17 +540,18 @@ class Served:
 
     def run_without_leak(self):
         """Some requests may fill a cache or open a connection that is kept. The
-        same failure again and again does not."""
+        same failure again and again does not. Only after a disarm() is it armed
+        again: what fails in between is not counted."""
         armed = self.calls.armed
         for _ in range(LEAKS_MAX):
             before = self.measure()
             pid = self.program.process.pid
-            self.calls.arm(*armed)
             self.run()
             if pid != self.program.process.pid or wait_until(
                     lambda: all(now <= then for now, then in
                                 zip(self.measure(), before)), 0.2):
                 return
+            self.calls.arm(*armed)
         raise AssertionError(f"{self.calls.what}: from {before} to "
                              f"{self.measure()}, each time")
 
