@@ -98,6 +98,8 @@ response_reset(struct response *res, const struct pst_str *keep_names)
                                 PST_STR("no-store"));
     response_set_default_header(res, PST_STR("X-Content-Type-Options"),
                                 PST_STR("nosniff"));
+    response_set_default_header(res, PST_STR("Cross-Origin-Resource-Policy"),
+                                PST_STR("same-origin"));
 }
 
 void

@@ -249,6 +249,16 @@ def test_page_of_an_unlisted_origin_cannot_read(here, site, both):
         "bearer.js", f"m.fetchWithToken('{site.url}/session')")["message"]
 
 
+def test_page_of_another_origin_cannot_embed_an_answer(here, site, both):
+    """R52: what an image or a script would load is not even given to the page's
+    process. A static page of the same server is, so it was not the address."""
+    load = "fetch('{}', {{ mode: 'no-cors' }}).then(answer => answer.type)"
+    here.open(both.url + "/")
+    assert here.use("bearer.js", load.format(site.url + "/")) == "opaque"
+    assert "fetch" in here.refused(
+        "bearer.js", load.format(site.url + "/session"))["message"]
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_development_server_needs_its_origin_listed(both, site, user, listed):
     """A proxy passes the browser's headers on: Origin is the proxy's own."""

@@ -33,7 +33,7 @@ def unix_time_of(text):
 
 
 def check_new_session(answer):
-    """R30 to R34, R37, R44: the cookie is right; no cache keeps the answer."""
+    """R30 to R34, R37, R44, R52: the cookie is right; no cache keeps the answer."""
     name, value, attributes = cookie_of(answer)
     assert name == COOKIE
     assert attributes == ATTRIBUTES
@@ -41,6 +41,7 @@ def check_new_session(answer):
     assert len(name) + len(value) <= 4096
     assert answer.get("cache-control") == "no-store"
     assert answer.get("x-content-type-options") == "nosniff"
+    assert answer.get("cross-origin-resource-policy") == "same-origin"
     assert {"cookie", "origin"} <= answer.vary
     assert answer.get("vendure-auth-token") is None
     return value
@@ -591,7 +592,8 @@ def test_responses_are_forwarded(gateway, backend, cookie, name):
     assert {n: answer.get(n) for n in PASSED_HEADERS} == {
         n: sent.get(n) for n in PASSED_HEADERS}
     assert set(n for n, _ in answer.headers) <= {
-        *PASSED_HEADERS, "cache-control", "x-content-type-options", "vary",
+        *PASSED_HEADERS, "cache-control", "x-content-type-options",
+        "cross-origin-resource-policy", "vary",
         "content-length", "transfer-encoding", "connection", "date",
         "www-authenticate", "server"}
     assert answer.get("server") == "lighttpd"

@@ -127,6 +127,7 @@ def test_login_by_json_issues_cookie_and_bearer_token(site, user):
     assert answer.get("vendure-auth-token")
     assert answer.get("cache-control") == "no-store"
     assert answer.get("x-content-type-options") == "nosniff"
+    assert answer.get("cross-origin-resource-policy") == "same-origin"
     assert site.query(cookie=value).json == me_of(user)
 
 

@@ -33,8 +33,10 @@ void check_err(const char *row, enum pst_err got, enum pst_err want);
 /* Compare what was sent. */
 void check_out(const char *row, const char *want);
 
-/* The headers that every response has. */
-#define DEFAULTS \
-    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+/* The headers that every response has, and their number. */
+#define DEFAULTS                                                     \
+    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n" \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+#define DEFAULT_COUNT 3
 
 #endif

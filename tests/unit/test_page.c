@@ -45,6 +45,7 @@ check_page(const char *row)
         "\r\nContent-Type: text/html; charset=utf-8\r\n",
         "\r\nCache-Control: no-store\r\n",
         "\r\nX-Content-Type-Options: nosniff\r\n",
+        "\r\nCross-Origin-Resource-Policy: same-origin\r\n",
         "\r\nReferrer-Policy: same-origin\r\n",
         "\r\nX-Frame-Options: DENY\r\n",
         "\r\nContent-Security-Policy: default-src 'none'; style-src 'sha256-",

@@ -47,6 +47,7 @@ test_set(void **state)
     response_remove_header(&res, PST_STR("X-Not-There"));
     assert_int_equal(response_begin(&res), PST_OK);
     check_out("set", "Status: 200 OK\r\ncache-control: max-age=1\r\n"
+                     "Cross-Origin-Resource-Policy: same-origin\r\n"
                      "vendure-auth-token: \r\nx-word: new\r\n"
                      "ETag: \"x\"\r\n\r\n");
 }
@@ -139,8 +140,9 @@ test_control_bytes(void **state)
                       response_try_set_header(&res, (struct pst_str){text, 3},
                                               PST_STR("v")),
                       name_ok ? PST_OK : PST_MALFORMED);
-            assert_int_equal(res.header_count,
-                             2 + (size_t)value_ok + (size_t)name_ok);
+            assert_int_equal(res.header_count, DEFAULT_COUNT +
+                                                   (size_t)value_ok +
+                                                   (size_t)name_ok);
         }
     }
 }
@@ -170,7 +172,7 @@ test_refused(void **state)
         check_err(rows[i].name,
                   response_try_set_header(&res, rows[i].header, rows[i].value),
                   PST_MALFORMED);
-        assert_int_equal(res.header_count, 2);
+        assert_int_equal(res.header_count, DEFAULT_COUNT);
         assert_int_equal(res.deferred_error, PST_OK);
         response_set_header(&res, rows[i].header, rows[i].value);
         response_set_header(&res, PST_STR("X-Good"), PST_STR("after it"));
@@ -184,32 +186,29 @@ static void
 test_limits(void **state)
 {
     static char big[PST_HEADERS_MAX + 1];
+    const size_t most = PST_HEADERS_MAX - strlen("X: \r\n") - strlen(DEFAULTS);
     struct response res;
     char name[16];
 
     (void)state;
     memset(big, 'v', sizeof(big));
     init(&res);
-    /* "X: " and a line break, and the two defaults. */
-    assert_int_equal(
-        response_try_set_header(&res, PST_STR("X"),
-                                (struct pst_str){big, PST_HEADERS_MAX - 62}),
-        PST_TOO_LARGE);
-    assert_int_equal(
-        response_try_set_header(&res, PST_STR("X"),
-                                (struct pst_str){big, PST_HEADERS_MAX - 63}),
-        PST_OK);
+    assert_int_equal(response_try_set_header(&res, PST_STR("X"),
+                                             (struct pst_str){big, most + 1}),
+                     PST_TOO_LARGE);
+    assert_int_equal(response_try_set_header(&res, PST_STR("X"),
+                                             (struct pst_str){big, most}),
+                     PST_OK);
     assert_int_equal(response_try_set_header(&res, PST_STR("Y"), PST_STR("")),
                      PST_TOO_LARGE);
     /* The same name again is a replacement, and fits. */
-    assert_int_equal(
-        response_try_set_header(&res, PST_STR("x"),
-                                (struct pst_str){big, PST_HEADERS_MAX - 63}),
-        PST_OK);
+    assert_int_equal(response_try_set_header(&res, PST_STR("x"),
+                                             (struct pst_str){big, most}),
+                     PST_OK);
     assert_int_equal(response_begin(&res), PST_OK);
 
     init(&res);
-    for (size_t i = 2; i < RESPONSE_HEADERS_MAX; i++) {
+    for (size_t i = DEFAULT_COUNT; i < RESPONSE_HEADERS_MAX; i++) {
         (void)snprintf(name, sizeof(name), "X-%zu", i);
         assert_int_equal(
             response_try_set_header(&res, pst_str_from(name), PST_STR("v")),
@@ -219,7 +218,7 @@ test_limits(void **state)
         response_try_set_header(&res, PST_STR("One-More"), PST_STR("v")),
         PST_TOO_LARGE);
     assert_int_equal(
-        response_try_set_header(&res, PST_STR("x-2"), PST_STR("w")), PST_OK);
+        response_try_set_header(&res, PST_STR("x-9"), PST_STR("w")), PST_OK);
 }
 
 static void
@@ -234,7 +233,7 @@ test_no_memory(void **state)
         assert_int_equal(
             response_try_set_header(&res, PST_STR("X"), PST_STR("v")),
             PST_NO_MEMORY);
-        assert_int_equal(res.header_count, 2);
+        assert_int_equal(res.header_count, DEFAULT_COUNT);
         /* A response that uses no arena memory is still sent. */
         assert_int_equal(response_send_json(&res, 503, PST_STR("{}")), PST_OK);
         check_out("spent", "Status: 503 Service Unavailable\r\n" DEFAULTS
