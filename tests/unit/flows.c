@@ -88,8 +88,26 @@ flow_check(struct fixture *f, handler_fn *program, const struct flow *flow)
 struct outcome {
     enum pst_err e;
     int status;
-    size_t len; /* bytes of the response */
+    size_t len;      /* bytes of the response */
+    bool has_cookie; /* of a user's session */
 };
+
+/* Does the response set the cookie of a user's session? */
+static bool
+sets_cookie(const struct fixture *f)
+{
+    struct pst_str name = f->ctx.config->cookie.name;
+
+    for (size_t i = 0; i < f->res.header_count; i++) {
+        const struct response_header *header = &f->res.headers[i];
+
+        if (pst_str_equal(header->name, PST_STR("Set-Cookie")) &&
+            pst_str_starts(header->value, name) &&
+            header->value.ptr[name.len] == '=')
+            return true;
+    }
+    return false;
+}
 
 /* Run a request in which all allocations but the first `count` fail. */
 static struct outcome
@@ -102,7 +120,7 @@ run_with_allocations(struct fixture *f, handler_fn *program,
     fixture_request(f, variables, body);
     pst_arena_fail_at(f->arena, count + 1);
     e = program(&f->ctx, &f->req, &f->res);
-    return (struct outcome){e, f->res.status, f->out_len};
+    return (struct outcome){e, f->res.status, f->out_len, sets_cookie(f)};
 }
 
 size_t
@@ -120,11 +138,12 @@ flow_check_memory(struct fixture *f, handler_fn *program,
         struct outcome got =
             run_with_allocations(f, program, variables, body, count);
 
-        if (got.e == PST_NO_MEMORY ? got.len > 0
+        if (got.e == PST_NO_MEMORY ? got.len > 0 || got.has_cookie
                                    : got.e != all.e || got.len != all.len ||
                                          got.status != all.status)
-            fail_msg("%s, %zu: %s, status %d, %zu bytes", body, count,
-                     pst_err_code(got.e), got.status, got.len);
+            fail_msg("%s, %zu: %s, status %d, %zu bytes%s", body, count,
+                     pst_err_code(got.e), got.status, got.len,
+                     got.has_cookie ? ", and a cookie" : "");
         if (pst_arena_may_alloc(f->arena))
             break; /* some were left */
     }
