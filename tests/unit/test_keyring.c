@@ -296,6 +296,36 @@ test_keys_differ(void **state)
             assert_memory_not_equal(keys[i].bytes, keys[j].bytes, PST_KEY_LEN);
 }
 
+/* Keys are kept in a few places, by day: that of another day is not used, even
+ * on day 0, which a place has that holds none. */
+static void
+test_kept_keys(void **state)
+{
+    struct pst_keyring *ring = ring_for(SECRET, AUDIENCE);
+
+    (void)state;
+    for (unsigned use = 0; use < PST_ALGORITHM_COUNT * PST_PURPOSE_COUNT; use++)
+        for (int64_t day = 256; day >= 0; day--) {
+            struct pst_keyring *fresh = ring_for(SECRET, AUDIENCE);
+            struct pst_kid kid = pst_keyring_kid(ring, day * 86400);
+            enum pst_algorithm algorithm =
+                (enum pst_algorithm)(use % PST_ALGORITHM_COUNT);
+            enum pst_purpose purpose =
+                (enum pst_purpose)(use / PST_ALGORITHM_COUNT);
+            struct pst_key kept;
+            struct pst_key derived;
+
+            assert_int_equal(
+                pst_keyring_key(ring, &kid, algorithm, purpose, &kept), PST_OK);
+            assert_int_equal(
+                pst_keyring_key(fresh, &kid, algorithm, purpose, &derived),
+                PST_OK);
+            assert_memory_equal(kept.bytes, derived.bytes, PST_KEY_LEN);
+            pst_keyring_free(&fresh);
+        }
+    pst_keyring_free(&ring);
+}
+
 /* U1: a new secret in front seals, the old one after it still opens. */
 static void
 test_rotation(void **state)
@@ -575,6 +605,7 @@ main(void)
         cmocka_unit_test(test_audience_length),
         cmocka_unit_test(test_derivation),
         cmocka_unit_test(test_keys_differ),
+        cmocka_unit_test(test_kept_keys),
         cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_ids_per_audience),
         cmocka_unit_test(test_days),
