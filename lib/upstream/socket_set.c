@@ -26,15 +26,17 @@ socket_set_close(struct socket_set *set)
     set->epoll = -1;
 }
 
-void
+bool
 socket_set_change(struct socket_set *set, int socket, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = socket};
 
-    if (events == 0)
+    if (events == 0) {
         epoll_ctl(set->epoll, EPOLL_CTL_DEL, socket, NULL);
-    else if (epoll_ctl(set->epoll, EPOLL_CTL_ADD, socket, &event) != 0)
-        epoll_ctl(set->epoll, EPOLL_CTL_MOD, socket, &event);
+        return true;
+    }
+    return epoll_ctl(set->epoll, EPOLL_CTL_ADD, socket, &event) == 0 ||
+           epoll_ctl(set->epoll, EPOLL_CTL_MOD, socket, &event) == 0;
 }
 
 int

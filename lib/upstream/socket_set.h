@@ -23,8 +23,10 @@ PST_MUST_USE bool socket_set_open(struct socket_set *set);
 void socket_set_close(struct socket_set *set);
 
 /* Watch a socket for these events (EPOLLIN, EPOLLOUT), and no longer for
- * others; 0: not at all. Before it is closed, it must be removed. */
-void socket_set_change(struct socket_set *set, int socket, uint32_t events);
+ * others; 0: not at all. Before it is closed, it must be removed. Returns false
+ * when the kernel has no memory, or watches too many. */
+PST_MUST_USE bool socket_set_change(struct socket_set *set, int socket,
+                                    uint32_t events);
 
 /*
  * Wait until a socket is ready.

@@ -55,21 +55,33 @@ tls_session_stop(void)
     is_curl_started = false;
 }
 
+/* Its sockets or its time may be lost: nothing would end it. */
+static void
+fail_without_memory(struct tls_handle *handle)
+{
+    if (!handle->is_done && !handle->transfer->err)
+        handle->transfer->err = PST_NO_MEMORY;
+}
+
 /* libcurl wants to know when this socket is ready. */
 static int
 on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *context,
                void *socket_context)
 {
     struct tls_session *session = context;
+    struct tls_handle *handle = NULL;
     uint32_t events = 0;
 
-    (void)easy;
     (void)socket_context;
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
         events |= EPOLLIN;
     if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
         events |= EPOLLOUT;
-    socket_set_change(&session->sockets, socket, events);
+    if (socket_set_change(&session->sockets, socket, events))
+        return 0;
+    curl.easy_getinfo(easy, CURLINFO_PRIVATE, &handle);
+    if (handle)
+        fail_without_memory(handle);
     return 0;
 }
 
@@ -85,11 +97,12 @@ on_curl_timer(CURLM *multi, long ms, void *context)
 }
 
 static bool
-open_session(struct tls_session *session)
+open_multi(struct tls_session *session)
 {
     CURLM *multi = session->multi = curl.multi_init();
 
-    return socket_set_open(&session->sockets) && multi &&
+    session->timer = INT64_MAX;
+    return multi &&
            !(curl.multi_setopt(multi, CURLMOPT_MAXCONNECTS,
                                TLS_CONNECTIONS_KEPT) ||
              curl.multi_setopt(multi, CURLMOPT_PIPELINING,
@@ -109,13 +122,24 @@ tls_session_new(const struct http_target *target)
     if (!session)
         return NULL;
     session->target = target;
-    session->timer = INT64_MAX;
     session->sockets.epoll = -1;
     TAILQ_INIT(&session->running);
     TAILQ_INIT(&session->kept);
-    if (!open_session(session))
+    if (!socket_set_open(&session->sockets) || !open_multi(session))
         tls_session_free(&session);
     return session;
+}
+
+/* After an error of libcurl: once no exchange uses its handle, take a new one.
+ * With the old one, it may crash. */
+static bool
+repair_session(struct tls_session *session)
+{
+    if (!TAILQ_EMPTY(&session->running))
+        return false;
+    curl.multi_cleanup(session->multi);
+    session->is_broken = !open_multi(session);
+    return !session->is_broken;
 }
 
 static void
@@ -224,17 +248,25 @@ tls_session_call(struct tls_session *session, int socket, uint32_t events)
                 (events & EPOLLERR ? CURL_CSELECT_ERR : 0);
     struct tls_handle *handle = NULL;
     const CURLMsg *message;
+    CURLMcode code;
     int count;
 
     if (socket < 0)
         session->timer = INT64_MAX; /* libcurl sets it again */
-    (void)curl.multi_socket_action(session->multi,
-                                   socket < 0 ? CURL_SOCKET_TIMEOUT : socket,
-                                   flags, &count);
+    code = curl.multi_socket_action(session->multi,
+                                    socket < 0 ? CURL_SOCKET_TIMEOUT : socket,
+                                    flags, &count);
     while ((message = curl.multi_info_read(session->multi, &count))) {
         curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         handle->is_done = true;
         handle->code = (int)message->data.result;
+    }
+    if (code == CURLM_OK)
+        return;
+    session->is_broken = true;
+    TAILQ_FOREACH(handle, &session->running, link)
+    {
+        fail_without_memory(handle);
     }
 }
 
@@ -243,9 +275,12 @@ tls_handle_begin(struct tls_session *session, struct pst_arena *arena,
                  struct transfer *transfer, struct http_error *error,
                  struct tls_handle **out)
 {
-    struct tls_handle *handle = take_handle(session);
+    struct tls_handle *handle;
     enum pst_err e;
 
+    if (session->is_broken && !repair_session(session))
+        return PST_NO_MEMORY;
+    handle = take_handle(session);
     if (!handle)
         return PST_NO_MEMORY;
     TAILQ_INSERT_TAIL(&session->running, handle, link);

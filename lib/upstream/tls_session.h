@@ -43,7 +43,8 @@ struct tls_handle {
 TAILQ_HEAD(tls_handle_list, tls_handle);
 
 struct tls_session {
-    void *multi; /* libcurl's handle */
+    void *multi;    /* libcurl's handle */
+    bool is_broken; /* it had no memory; so its exchanges fail */
     const struct http_target *target;
     struct socket_set sockets;      /* of libcurl */
     int64_t timer;                  /* when libcurl wants to be called */

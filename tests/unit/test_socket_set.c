@@ -60,29 +60,47 @@ look(void)
 }
 
 static void
+change(int socket, uint32_t new_events)
+{
+    assert_true(socket_set_change(&set, socket, new_events));
+}
+
+static void
 test_events(void **state)
 {
     (void)state;
     assert_int_equal(look(), 0);
     assert_int_equal(count, 0);
-    socket_set_change(&set, pair[0], EPOLLIN);
+    change(pair[0], EPOLLIN);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 0);
-    socket_set_change(&set, pair[0], EPOLLIN | EPOLLOUT);
-    socket_set_change(&set, other[0], EPOLLIN);
+    change(pair[0], EPOLLIN | EPOLLOUT);
+    change(other[0], EPOLLIN);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 1);
     assert_int_equal(events[0].data.fd, pair[0]);
     assert_int_equal(events[0].events, EPOLLOUT);
-    socket_set_change(&set, pair[0], EPOLLIN);
+    change(pair[0], EPOLLIN);
     assert_int_equal(write(other[1], "a", 1), 1);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 1);
     assert_int_equal(events[0].data.fd, other[0]);
-    socket_set_change(&set, other[0], 0);
-    socket_set_change(&set, other[0], 0);
+    change(other[0], 0);
+    change(other[0], 0);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 0);
+}
+
+/* What the kernel cannot watch; here, since it is closed. */
+static void
+test_unwatchable(void **state)
+{
+    int number = dup(other[0]);
+
+    (void)state;
+    close(number);
+    assert_false(socket_set_change(&set, number, EPOLLIN));
+    change(number, 0);
 }
 
 /* A socket that was closed is forgotten, also when its number is used again. */
@@ -92,14 +110,14 @@ test_same_number(void **state)
     int number = other[0];
 
     (void)state;
-    socket_set_change(&set, other[0], EPOLLOUT);
-    socket_set_change(&set, other[0], 0);
+    change(other[0], EPOLLOUT);
+    change(other[0], 0);
     close(other[0]);
     other[0] = dup(pair[0]);
     assert_int_equal(other[0], number);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 0);
-    socket_set_change(&set, other[0], EPOLLOUT);
+    change(other[0], EPOLLOUT);
     assert_int_equal(look(), 0);
     assert_int_equal(count, 1);
 }
@@ -111,7 +129,7 @@ test_client_gone(void **state)
                                      .client = other[0]};
 
     (void)state;
-    socket_set_change(&set, pair[0], EPOLLIN);
+    change(pair[0], EPOLLIN);
     shutdown(other[1], SHUT_WR);
     assert_int_equal(socket_set_wait(&set, &limit, events, &count), ECANCELED);
 }
@@ -124,7 +142,7 @@ wait_in_fiber(void *argument)
                                      .client = -1};
     char byte;
 
-    socket_set_change(&set, pair[0], EPOLLIN);
+    change(pair[0], EPOLLIN);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(socket_set_wait(&set, &limit, events, &count), 0);
         assert_int_equal(count, 1);
@@ -132,9 +150,9 @@ wait_in_fiber(void *argument)
         assert_int_equal(read(pair[0], &byte, 1), 1);
     }
     /* A socket that is ready when it is added. */
-    socket_set_change(&set, pair[0], 0);
+    change(pair[0], 0);
     assert_int_equal(write(other[1], "a", 1), 1);
-    socket_set_change(&set, other[0], EPOLLIN);
+    change(other[0], EPOLLIN);
     assert_int_equal(socket_set_wait(&set, &limit, events, &count), 0);
     assert_int_equal(count, 1);
     loop_stop(argument);
@@ -196,7 +214,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_events), TEST(test_same_number),    TEST(test_client_gone),
-        TEST(test_fiber),  TEST(test_no_descriptors),
+        TEST(test_fiber),  TEST(test_no_descriptors), TEST(test_unwatchable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
