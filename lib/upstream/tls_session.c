@@ -177,6 +177,8 @@ take_handle(struct tls_session *session)
     if (handle) {
         TAILQ_REMOVE(&session->kept, handle, link);
         session->kept_count--;
+        /* Without memory, the last reset has set only some defaults. */
+        curl.easy_reset(handle->easy);
         return handle;
     }
     handle = calloc(1, sizeof(*handle));
