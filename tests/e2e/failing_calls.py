@@ -2,8 +2,9 @@
 """Make the n-th allocation or system call of a program fail, and check what it
 answers. tests/unit/failing_calls.c is what the program is run with.
 
-A Site has a backend, a store, a program of each kind without failures, which
-tell what is true, and what a test asks of the one with failures.
+A Site has a backend, perhaps behind https://, a store, a program of each kind
+without failures, which tell what is true, and what a test asks of the one with
+failures.
 """
 import contextlib
 import ctypes
@@ -16,12 +17,14 @@ import re
 import signal
 import subprocess
 import time
+import urllib.parse
 
 import fcgi
 import gateway as gateways
 from gateway import BUILD, COOKIE, LOGIN, wait_until
 from scripted_backend import ScriptedBackend
 from test_serve import Program, environment
+from tls_proxy import TlsProxy
 
 LIBRARY = os.path.join(BUILD, "tests/unit/.libs/failing_calls.so")
 PROGRAMS = ("login", "query", "logout", "session", "authorize")
@@ -97,6 +100,7 @@ class Task:
     cookie: str = ""   # of their session
     is_ended: bool = False
     seen: int = 0      # requests that the backend has seen before it
+    other: str = ""    # the cookie of the session that it ends
 
 
 def answer_of_user(user):
@@ -114,9 +118,14 @@ def new_cookie(answer):
 
 
 class Site:
-    def __init__(self, folder, keeps=True, **variables):
+    def __init__(self, folder, keeps=True, certificates=None, **variables):
         self.folder, self.number = folder, 0
         self.backend = Backend(keeps=keeps)
+        self.proxy = certificates and TlsProxy(
+            certificates.good, self.backend.port, keeps=keeps)
+        if self.proxy:
+            variables["POSTERN_UPSTREAM"] = self.proxy.url
+            variables["POSTERN_UPSTREAM_CA"] = certificates.ca + ".pem"
         store = variables.get("POSTERN_STORE", f"lmdb:{folder}/store")
         self.has_store = store != "none"
         self.is_redis = store.startswith("unix:")
@@ -146,6 +155,8 @@ class Site:
         for program in self.programs.values():
             if program.process.poll() is None:
                 program.stop()
+        if self.proxy:
+            self.proxy.close()
         self.backend.close()
 
     def cgi_environment(self, task, **more):
@@ -166,9 +177,9 @@ class Site:
         return session and session["who"]["email"]
 
     def listed(self, cookie):
-        """How many sessions the user of this one has."""
+        """The sessions that the user of this one has."""
         task = self.task_of("session", "", cookie, QUERY_STRING="list=1")
-        return len(json.loads(self.ask(task).body)["data"]["sessions"])
+        return json.loads(self.ask(task).body)["data"]["sessions"]
 
     def log_in(self, user=None):
         """A new session: its user and its cookie."""
@@ -213,6 +224,14 @@ class Site:
         return self.json_task("login", user, "", {
             "query": LOGIN, "variables": {"email": user, "password": password}})
 
+    def form_login(self):
+        user = self.new_user()
+        return self.task_of(
+            "login", user, "", "POST", urllib.parse.urlencode(
+                {"email": user, "password": "right"}).encode(),
+            CONTENT_TYPE="application/x-www-form-urlencoded",
+            HTTP_ACCEPT="text/html", HTTP_SEC_FETCH_MODE="navigate")
+
     def query(self, user, cookie):
         return self.json_task("query", user, cookie,
                               {"query": "{ me { email ownerId } }"})
@@ -220,22 +239,43 @@ class Site:
     def logout(self, user, cookie):
         return self.json_task("logout", user, cookie, {})
 
+    def delete_session(self):
+        """The other one of a new user's two sessions."""
+        user, cookie = self.log_in()
+        other = self.log_in(user)[1]
+        name, = [session["id"] for session in self.listed(cookie)
+                 if not session["current"]]
+        task = self.task_of("session", user, cookie, "DELETE",
+                            QUERY_STRING="id=" + name)
+        task.other = other
+        return task
+
 
 # Checks of an answer. Of one that was cut, and is known to be, the head counts.
 
 
-def check_login(site, task, answer):
+def check_new_session(site, task, answer, status=200):
+    """It begins only with this status, after a login at the backend."""
     cookie = new_cookie(answer)
-    if answer.status == 200:
+    if answer.status == status:
         assert site.session(cookie) == task.user
-        assert not site.has_store or site.listed(cookie) == 1
+        assert not site.has_store or len(site.listed(cookie)) == 1
         assert [request.name for request in site.backend.requests[task.seen:]
                 if request.name == "login"]
-        assert answer.is_cut or (
-            json.loads(answer.body)["data"]["login"]["email"] == task.user)
     else:
         assert answer.status >= 500, answer.stdout
         assert not cookie or site.session(cookie) is None, answer.stdout
+
+
+def check_login(site, task, answer):
+    check_new_session(site, task, answer)
+    assert answer.status != 200 or answer.is_cut or (
+        json.loads(answer.body)["data"]["login"]["email"] == task.user)
+
+
+def check_form_login(site, task, answer):
+    check_new_session(site, task, answer, 303)
+    assert answer.status != 303 or answer.header("Location") == "/"
 
 
 def check_wrong_login(site, task, answer):
@@ -289,6 +329,18 @@ def check_session(site, task, answer):
     check_keeps_session(site, task, answer)
 
 
+def check_delete_session(site, task, answer):
+    """The user's own session lives."""
+    assert site.session(task.cookie) == task.user, answer.stdout
+    if answer.status == 200:
+        assert site.session(task.other) is None, answer.stdout
+        assert answer.is_cut or json.loads(answer.body)["data"] == {
+            "endSession": {"success": True}}, answer.stdout
+    else:
+        assert answer.status >= 500, answer.stdout
+    check_keeps_session(site, task, answer)
+
+
 def check_authorize(site, task, answer):
     if answer.status == 200:
         assert not task.is_ended, answer.stdout
@@ -301,9 +353,12 @@ def check_authorize(site, task, answer):
 
 
 CHECKS = {"login": check_login, "query": check_query, "logout": check_logout,
-          "session": check_session, "authorize": check_authorize}
-CASES = ("login", "wrong-login", "query", "ended-query", "logout", "session",
-         "ended-session", "authorize", "ended-authorize")
+          "session": check_session, "authorize": check_authorize,
+          "wrong-login": check_wrong_login, "form-login": check_form_login,
+          "delete-session": check_delete_session}
+CASES = ("login", "wrong-login", "form-login", "query", "ended-query", "logout",
+         "session", "ended-session", "delete-session", "authorize",
+         "ended-authorize")
 
 
 class Case:
@@ -311,10 +366,9 @@ class Case:
 
     def __init__(self, site, name):
         self.site = site
-        kind, _, self.program = name.rpartition("-")
-        self.is_wrong, self.is_ended = kind == "wrong", kind == "ended"
-        self.check = (check_wrong_login if self.is_wrong
-                      else CHECKS[self.program])
+        self.kind, _, self.program = name.rpartition("-")
+        self.is_ended = self.kind == "ended"
+        self.check = CHECKS.get(name) or CHECKS[self.program]
         self.user, self.cookie = site.log_in()
         if self.is_ended:
             assert site.ask(site.logout(self.user, self.cookie)).status == 200
@@ -322,8 +376,13 @@ class Case:
 
     def task(self):
         site = self.site
+        if self.kind == "form":
+            return site.form_login()
+        if self.kind == "delete":
+            return site.delete_session()
         if self.program == "login":
-            return site.login(password="wrong" if self.is_wrong else "right")
+            return site.login(
+                password="wrong" if self.kind == "wrong" else "right")
         if self.program == "logout":
             return site.logout(*site.log_in())
         task = (site.query(self.user, self.cookie) if self.program == "query"

@@ -14,6 +14,7 @@ from failing_calls import (ALL, CASES, MEMORY, ONE, PROGRAMS, SHORT, SHORT_ALL,
                            SYSTEM, TRANSFERS, WRITES, Case, FailingCalls,
                            Served, Site, run_cgi, run_start, sweep)
 from redis_server import Redis
+from tls_proxy import Certificates
 
 # A sanitizer has calls of its own.
 pytestmark = pytest.mark.uninstrumented
@@ -22,25 +23,30 @@ STORES = {
     "lmdb": CASES,
     # Without a store, a cookie that was logged out still works.
     "none": ("login", "query", "session", "authorize"),
-    "redis": ("login", "query", "logout", "ended-session", "ended-authorize")}
+    "redis": ("login", "query", "logout", "ended-session", "delete-session",
+              "ended-authorize")}
 
 
 @pytest.fixture(name="sites", scope="module")
 def sites_fixture(tmp_path_factory):
     """get(STORE) returns the site with this store. Where it has none, each
-    request also connects to the backend."""
+    request also connects to the backend: by https:// if STORE is "https"."""
     with contextlib.ExitStack() as ending:
         @functools.cache
         def get(store):
             variables = {}
-            if store == "none":
+            if store == "https":
+                certificates = Certificates()
+                ending.callback(certificates.close)
+                variables["certificates"] = certificates
+            if store in ("none", "https"):
                 variables["POSTERN_STORE"] = "none"
             elif store == "redis":
                 redis = Redis()
                 ending.callback(redis.close)
                 variables["POSTERN_STORE"] = redis.url
             site = Site(str(tmp_path_factory.mktemp("site")),
-                        keeps=store != "none", **variables)
+                        keeps=store not in ("none", "https"), **variables)
             ending.callback(site.close)
             return site
 
@@ -105,6 +111,16 @@ def test_fastcgi_without_memory_from_one_allocation_on(case, calls):
 def test_fastcgi_with_one_failure(case, calls):
     assert run_every_fastcgi(case, calls, ONE, MEMORY | SYSTEM,
                              variants=False) > 20
+
+
+# A backend behind https://.
+
+
+@pytest.mark.parametrize("name", ["query", "login"])
+def test_fastcgi_with_one_failure_and_https_backend(sites, calls, name):
+    case = Case(sites("https"), name)
+    assert run_every_fastcgi(case, calls, ONE, MEMORY | SYSTEM,
+                             variants=False) > 500
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

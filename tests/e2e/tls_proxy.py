@@ -29,6 +29,7 @@ http {{
         ssl_certificate_key {certificate}.key;
         client_max_body_size 0;
         keepalive_requests 100000;
+        keepalive_timeout {keepalive};
         location / {{
             proxy_pass http://127.0.0.1:{backend};
             proxy_http_version 1.1;
@@ -87,9 +88,11 @@ class Certificates:
 
 
 class TlsProxy:
-    """nginx; url is where the programs reach the backend."""
+    """nginx; url is where the programs reach the backend.
+    keeps  False: each answer ends its connection"""
 
-    def __init__(self, certificate, backend, path="/graphql", http2=False):
+    def __init__(self, certificate, backend, path="/graphql", http2=False,
+                 keeps=True):
         self.folder = tempfile.mkdtemp(prefix="postern-nginx-")
         self.port = gateways.free_port()
         self.url = f"https://localhost:{self.port}{path}"
@@ -98,6 +101,7 @@ class TlsProxy:
             file.write(CONFIG.format(
                 folder=self.folder, port=self.port, backend=backend,
                 certificate=certificate, http2="http2" if http2 else "",
+                keepalive=75 if keeps else 0,
                 user="user root;" if servers.is_root() else ""))
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = None
