@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lmdb.c - the only file that calls LMDB: an environment and its tables,
- * transactions, records by key, cursors.
+ * lmdb.c - one of the two files that call LMDB: an environment and its tables,
+ * transactions.
  */
 #include "store/lmdb.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lmdb.h>
+
+/* The pages that LMDB begins with. */
+#define META_PAGES 2
 
 /* The names in the file. */
 static const char *const table_names[] = {
@@ -28,9 +33,15 @@ static const char *const table_names[] = {
 static_assert(PST_COUNT(table_names) == LMDB_TABLES, "each table has a name");
 static_assert(LMDB_NOT_FOUND == MDB_NOTFOUND && LMDB_MAP_FULL == MDB_MAP_FULL &&
                   LMDB_MAP_RESIZED == MDB_MAP_RESIZED &&
-                  LMDB_PANIC == MDB_PANIC,
+                  LMDB_PANIC == MDB_PANIC && LMDB_CORRUPTED == MDB_CORRUPTED,
               "the same codes under our names");
 static_assert(sizeof(MDB_dbi) == sizeof(unsigned), "tables hold MDB_dbi");
+
+const char *
+lmdb_table_name(unsigned table)
+{
+    return table_names[table];
+}
 
 const char *
 lmdb_error_text(int rc)
@@ -48,6 +59,11 @@ lmdb_error_advice(int rc)
         return ": too many processes and threads read it: run fewer";
     case MDB_MAP_RESIZED:
         return ": restart this program";
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN:
+        return ": data.mdb is damaged: stop the programs, and restore it";
     case MDB_BAD_RSLOT:
         return ": it was opened before a fork";
     case EACCES:
@@ -59,6 +75,50 @@ lmdb_error_advice(int rc)
 
 /* Environments. */
 
+/*
+ * Reading a page beyond the end of data.mdb would end the program (SIGBUS). So
+ * a file that was cut short gets its length back: its new pages are empty, and
+ * LMDB refuses them as damaged. A short file alone is no damage, because free
+ * pages at its end need not have been written.
+ * Returns MDB_INVALID if the file has no room for the first pages.
+ */
+static int
+lmdb_check_length(const struct lmdb_environment *environment)
+{
+    MDB_env *env = environment->env;
+    mdb_filehandle_t file;
+    struct stat found;
+    MDB_envinfo info;
+    off_t last;
+    int rc = mdb_env_get_fd(env, &file);
+
+    if (rc)
+        return rc;
+    if (fstat(file, &found) != 0)
+        return errno;
+    if ((size_t)found.st_size < META_PAGES * environment->page_size)
+        return MDB_INVALID;
+    rc = mdb_env_info(env, &info);
+    if (rc)
+        return rc;
+    if (info.me_last_pgno + 1 < META_PAGES)
+        return MDB_INVALID;
+    if (info.me_last_pgno >= info.me_mapsize / environment->page_size)
+        return 0; /* the transaction fails: MDB_MAP_RESIZED */
+    last = (off_t)((info.me_last_pgno + 1) * environment->page_size - 1);
+    /* It never shortens a file that others make longer. On a full disk it may
+     * fail, but who cuts a file makes room. */
+    if (found.st_size <= last)
+        (void)fallocate(file, 0, last, 1);
+    return 0;
+}
+
+static int
+lmdb_check_file(const struct lmdb_environment *environment)
+{
+    return environment->is_lost ? MDB_PANIC : lmdb_check_length(environment);
+}
+
 static int
 lmdb_open_tables(struct lmdb_environment *environment, unsigned flags)
 {
@@ -67,6 +127,7 @@ lmdb_open_tables(struct lmdb_environment *environment, unsigned flags)
 
     if (rc)
         return rc;
+    rc = mdb_dbi_open(txn, NULL, 0, &environment->names);
     for (size_t i = 0; i < LMDB_TABLES && rc == 0; i++)
         rc = mdb_dbi_open(txn, table_names[i], flags == 0 ? MDB_CREATE : 0,
                           &environment->tables[i]);
@@ -86,8 +147,9 @@ lmdb_check_readers(const struct lmdb_environment *environment)
 }
 
 static int
-lmdb_open_files(const struct lmdb_environment *environment, const char *folder)
+lmdb_open_files(struct lmdb_environment *environment, const char *folder)
 {
+    MDB_stat stat;
     int rc = mdb_env_set_mapsize(environment->env, environment->map_size);
 
     if (rc == 0)
@@ -97,8 +159,12 @@ lmdb_open_files(const struct lmdb_environment *environment, const char *folder)
     if (rc == 0)
         rc = mdb_env_open(environment->env, folder, MDB_NOTLS, 0600);
     if (rc == 0)
-        (void)lmdb_check_readers(environment);
-    return rc;
+        rc = mdb_env_stat(environment->env, &stat);
+    if (rc)
+        return rc;
+    environment->page_size = stat.ms_psize;
+    (void)lmdb_check_readers(environment);
+    return lmdb_check_length(environment);
 }
 
 int
@@ -109,7 +175,6 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
     struct lmdb_environment opened = {.map_size =
                                           map_size - map_size % page_size};
     MDB_envinfo info;
-    MDB_stat stat;
     int rc = mdb_env_create(&opened.env);
 
     if (rc)
@@ -121,8 +186,6 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
         rc = lmdb_open_tables(&opened, MDB_RDONLY);
     if (rc == MDB_NOTFOUND)
         rc = lmdb_open_tables(&opened, 0);
-    if (rc == 0)
-        rc = mdb_env_stat(opened.env, &stat);
     /* LMDB makes it larger when the file is. */
     if (rc == 0)
         rc = mdb_env_info(opened.env, &info);
@@ -130,7 +193,6 @@ lmdb_environment_open(struct lmdb_environment *environment, const char *folder,
         mdb_env_close(opened.env);
         return rc;
     }
-    opened.page_size = stat.ms_psize;
     opened.map_size = info.me_mapsize;
     *environment = opened;
     return 0;
@@ -187,9 +249,10 @@ lmdb_free_tenths(const struct lmdb_environment *environment, MDB_txn **reader,
     MDB_envinfo info;
     size_t total;
     size_t left;
-    int rc = environment->is_lost ? MDB_PANIC
-                                  : mdb_env_info(environment->env, &info);
+    int rc = lmdb_check_file(environment);
 
+    if (rc == 0)
+        rc = mdb_env_info(environment->env, &info);
     if (rc)
         return rc;
     total = info.me_mapsize / environment->page_size;
@@ -211,10 +274,10 @@ int
 lmdb_reader_begin(const struct lmdb_environment *environment, MDB_txn **reader)
 {
     MDB_env *env = environment->env;
-    int rc;
+    int rc = lmdb_check_file(environment);
 
-    if (environment->is_lost)
-        return MDB_PANIC;
+    if (rc)
+        return rc;
     if (*reader)
         return mdb_txn_renew(*reader);
     rc = mdb_txn_begin(env, NULL, MDB_RDONLY, reader);
@@ -242,8 +305,9 @@ lmdb_reader_free(MDB_txn *reader)
 int
 lmdb_write_begin(const struct lmdb_environment *environment, MDB_txn **txn)
 {
-    return environment->is_lost ? MDB_PANIC
-                                : mdb_txn_begin(environment->env, NULL, 0, txn);
+    int rc = lmdb_check_file(environment);
+
+    return rc ? rc : mdb_txn_begin(environment->env, NULL, 0, txn);
 }
 
 int
@@ -256,140 +320,4 @@ void
 lmdb_write_abort(MDB_txn *txn)
 {
     mdb_txn_abort(txn);
-}
-
-/* Records. */
-
-/* LMDB does not write to keys, but its type has no const. */
-static MDB_val
-lmdb_key_value(const struct lmdb_key *key)
-{
-    return (MDB_val){key->len, (void *)(uintptr_t)key->bytes};
-}
-
-static struct pst_bytes
-lmdb_value_bytes(MDB_val value)
-{
-    return (struct pst_bytes){value.mv_data, value.mv_size};
-}
-
-int
-lmdb_get(const struct lmdb_txn *txn, unsigned table, const struct lmdb_key *key,
-         struct pst_bytes *record)
-{
-    MDB_val name = lmdb_key_value(key);
-    MDB_val value;
-    int rc =
-        mdb_get(txn->handle, txn->environment->tables[table], &name, &value);
-
-    if (rc == 0)
-        *record = lmdb_value_bytes(value);
-    return rc;
-}
-
-int
-lmdb_put_value(const struct lmdb_txn *txn, unsigned table,
-               const struct lmdb_key *key,
-               const struct pst_bytes parts[static 2])
-{
-    MDB_val value = {parts[0].len + parts[1].len, NULL};
-    MDB_val name = lmdb_key_value(key);
-    int rc = mdb_put(txn->handle, txn->environment->tables[table], &name,
-                     &value, MDB_RESERVE);
-
-    if (rc)
-        return rc;
-    if (parts[0].len > 0)
-        memcpy(value.mv_data, parts[0].ptr, parts[0].len);
-    if (parts[1].len > 0)
-        memcpy((uint8_t *)value.mv_data + parts[0].len, parts[1].ptr,
-               parts[1].len);
-    return 0;
-}
-
-int
-lmdb_del(const struct lmdb_txn *txn, unsigned table, const struct lmdb_key *key)
-{
-    MDB_val name = lmdb_key_value(key);
-    int rc = mdb_del(txn->handle, txn->environment->tables[table], &name, NULL);
-
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-int
-lmdb_measure(const struct lmdb_txn *txn, unsigned table, size_t *count,
-             size_t *bytes)
-{
-    MDB_stat stat;
-    int rc = mdb_stat(txn->handle, txn->environment->tables[table], &stat);
-
-    if (rc)
-        return rc;
-    *count = stat.ms_entries;
-    *bytes = stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
-                              stat.ms_overflow_pages);
-    return 0;
-}
-
-/* Cursors. */
-
-int
-lmdb_cursor_open(const struct lmdb_txn *txn, unsigned table,
-                 MDB_cursor **cursor)
-{
-    return mdb_cursor_open(txn->handle, txn->environment->tables[table],
-                           cursor);
-}
-
-void
-lmdb_cursor_close(MDB_cursor *cursor)
-{
-    mdb_cursor_close(cursor);
-}
-
-int
-lmdb_cursor_first(MDB_cursor *cursor, struct pst_bytes *key)
-{
-    MDB_val name;
-    MDB_val value;
-    int rc = mdb_cursor_get(cursor, &name, &value, MDB_FIRST);
-
-    if (rc == 0)
-        *key = lmdb_value_bytes(name);
-    return rc;
-}
-
-int
-lmdb_cursor_del(MDB_cursor *cursor)
-{
-    return mdb_cursor_del(cursor, 0);
-}
-
-int
-lmdb_range_open(struct lmdb_range *range, const struct lmdb_txn *txn,
-                unsigned table, const struct lmdb_key *prefix)
-{
-    range->prefix = *prefix;
-    range->is_begun = false;
-    return lmdb_cursor_open(txn, table, &range->cursor);
-}
-
-int
-lmdb_range_next(struct lmdb_range *range, struct pst_bytes *key,
-                struct pst_bytes *record)
-{
-    MDB_val name = lmdb_key_value(&range->prefix);
-    MDB_val value;
-    int rc = mdb_cursor_get(range->cursor, &name, &value,
-                            range->is_begun ? MDB_NEXT : MDB_SET_RANGE);
-
-    if (rc)
-        return rc;
-    range->is_begun = true;
-    if (name.mv_size < range->prefix.len ||
-        memcmp(name.mv_data, range->prefix.bytes, range->prefix.len) != 0)
-        return MDB_NOTFOUND;
-    *key = lmdb_value_bytes(name);
-    *record = lmdb_value_bytes(value);
-    return 0;
 }

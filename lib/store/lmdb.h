@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lmdb.h - the only file that calls LMDB: an environment and its tables,
- * transactions, records by key, cursors.
+ * lmdb.h - the only files that call LMDB: an environment and its tables,
+ * transactions (lmdb.c), records by key, cursors (lmdb_records.c).
  *
  * Functions that return int return 0 on success. Otherwise they return
  * LMDB_NOT_FOUND, another error code of LMDB, or an errno; lmdb_error_text()
@@ -26,6 +26,7 @@
 #define LMDB_MAP_FULL (-30792)  /* MDB_MAP_FULL */
 #define LMDB_MAP_RESIZED \
     (-30785) /* MDB_MAP_RESIZED: another process made a larger map */
+#define LMDB_CORRUPTED (-30796) /* MDB_CORRUPTED: the file is damaged */
 #define LMDB_PANIC (-30795) /* MDB_PANIC: the environment is of no more use */
 
 /* Codes of our own. Neither LMDB nor errno uses them. */
@@ -64,6 +65,7 @@ struct MDB_txn;
 struct lmdb_environment {
     struct MDB_env *env;
     unsigned tables[LMDB_TABLES];
+    unsigned names;  /* the table that has the names of the others */
     size_t map_size; /* bytes */
     size_t page_size;
     bool is_lost; /* the map is gone; env is NULL, or of no more use */
@@ -89,6 +91,8 @@ struct lmdb_range {
     struct lmdb_key prefix;
     bool is_begun;
 };
+
+const char *lmdb_table_name(unsigned table);
 
 /* Describe an error. The string is static. */
 const char *lmdb_error_text(int rc);
@@ -130,7 +134,7 @@ PST_MUST_USE int lmdb_free_tenths(const struct lmdb_environment *environment,
 /*
  * Begin to read. Every begin needs an end before the next one.
  *   reader  NULL the first time. It keeps a slot in LMDB's table of readers,
- *           so later transactions take no lock and need no system call.
+ *           so later transactions take no lock.
  */
 PST_MUST_USE int lmdb_reader_begin(const struct lmdb_environment *environment,
                                    struct MDB_txn **reader);
@@ -162,6 +166,13 @@ struct lmdb_key lmdb_key_make(const struct lmdb_txn *txn,
 /* record: a slice of the map, valid until the transaction ends or writes. */
 PST_MUST_USE int lmdb_get(const struct lmdb_txn *txn, unsigned table,
                           const struct lmdb_key *key, struct pst_bytes *record);
+
+/* The same for a table whose keys are of one length, and where a record that is
+ * missing gives a right: LMDB_CORRUPTED if the page where it would be is
+ * damaged. */
+PST_MUST_USE int lmdb_get_checked(const struct lmdb_txn *txn, unsigned table,
+                                  const struct lmdb_key *key,
+                                  struct pst_bytes *record);
 
 /* Write a record, which is the concatenation of two parts. Does not add it to
  * the expiry index: see lmdb_put(). */

@@ -81,7 +81,7 @@ lmdb_get_since(const struct lmdb_txn *txn, const struct store_id *subject,
 {
     struct lmdb_key key = lmdb_key_make(txn, subject, NULL);
     struct pst_bytes record;
-    int rc = lmdb_get(txn, RECORD_SINCE, &key, &record);
+    int rc = lmdb_get_checked(txn, RECORD_SINCE, &key, &record);
 
     *since = (struct record_since){0, 0};
     if (rc)
@@ -110,7 +110,7 @@ lmdb_is_revoked(const struct lmdb_txn *txn, const struct store_id *sid,
 {
     struct lmdb_key key = lmdb_key_make(txn, sid, NULL);
     struct pst_bytes record;
-    int rc = lmdb_get(txn, RECORD_REVOKED, &key, &record);
+    int rc = lmdb_get_checked(txn, RECORD_REVOKED, &key, &record);
 
     *is_revoked = rc == 0;
     return rc == LMDB_NOT_FOUND ? 0 : rc;

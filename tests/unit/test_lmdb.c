@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_lmdb.c - tables, records, cursors and transactions of LMDB, through the
- * one file that calls it.
+ * test_lmdb.c - tables and transactions of LMDB, also when its file was cut
+ * short.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/lmdb.h"
 #include "stores.h"
@@ -113,38 +115,6 @@ test_keys(void **state)
     assert_int_equal(key.len, LMDB_KEY_MAX);
 }
 
-static void
-test_records(void **state)
-{
-    struct lmdb_txn txn = begin();
-    struct lmdb_key key = key_of(&txn, 1, 0);
-    struct pst_bytes record;
-    size_t count = 9;
-    size_t bytes = 0;
-
-    (void)state;
-    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record),
-                     LMDB_NOT_FOUND);
-    assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
-    put(&txn, &key, "head ", "tail");
-    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
-    expect_record(record, "head tail");
-    put(&txn, &key, "short", "");
-    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
-    expect_record(record, "short");
-    put(&txn, &key, "", "");
-    assert_int_equal(lmdb_get(&txn, RECORD_SPILL, &key, &record), 0);
-    assert_int_equal(record.len, 0);
-    assert_int_equal(lmdb_get(&txn, RECORD_REVOKED, &key, &record),
-                     LMDB_NOT_FOUND);
-    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
-    assert_int_equal(count, 1);
-    assert_int_equal(lmdb_del(&txn, RECORD_SPILL, &key), 0);
-    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
-    assert_int_equal(count, 0);
-    lmdb_write_abort(txn.handle);
-}
-
 /* A reader sees what was committed before it began, and nothing else. */
 static void
 test_transactions(void **state)
@@ -170,67 +140,6 @@ test_transactions(void **state)
     assert_int_equal(lmdb_get(&read, RECORD_SPILL, &key, &record), 0);
     expect_record(record, "kept");
     lmdb_reader_end(read.handle);
-}
-
-static void
-test_cursors(void **state)
-{
-    struct lmdb_txn txn = begin();
-    struct lmdb_key key = key_of(&txn, 1, 0);
-    struct MDB_cursor *cursor;
-    struct pst_bytes found;
-    size_t count = 9;
-    size_t bytes = 0;
-
-    (void)state;
-    put(&txn, &key, "one", "");
-    key = key_of(&txn, 2, 0);
-    put(&txn, &key, "two", "");
-    assert_int_equal(lmdb_cursor_open(&txn, RECORD_SPILL, &cursor), 0);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(lmdb_cursor_first(cursor, &found), 0);
-        assert_int_equal(found.len, key.len);
-        assert_int_equal(lmdb_cursor_del(cursor), 0);
-    }
-    assert_int_equal(lmdb_cursor_first(cursor, &found), LMDB_NOT_FOUND);
-    lmdb_cursor_close(cursor);
-    assert_int_equal(lmdb_measure(&txn, RECORD_SPILL, &count, &bytes), 0);
-    assert_int_equal(count, 0);
-    lmdb_write_abort(txn.handle);
-}
-
-/* All records below a prefix, with any records before and after. */
-static void
-test_ranges(void **state)
-{
-    struct lmdb_txn txn = begin();
-    struct lmdb_key prefix = key_of(&txn, 20, 0);
-    struct lmdb_range range;
-    struct pst_bytes record;
-    struct pst_bytes key;
-    unsigned count = 0;
-
-    (void)state;
-    for (unsigned i = 1; i < 40; i++) {
-        for (unsigned j = 1; j <= 3; j++) {
-            struct lmdb_key each = key_of(&txn, i, j);
-
-            put(&txn, &each, i == 20 ? "in" : "out", "");
-        }
-    }
-    assert_int_equal(lmdb_range_open(&range, &txn, RECORD_SPILL, &prefix), 0);
-    while (lmdb_range_next(&range, &key, &record) == 0) {
-        expect_record(record, "in");
-        assert_memory_equal(key.ptr, prefix.bytes, prefix.len);
-        count++;
-    }
-    assert_int_equal(count, 3);
-    lmdb_cursor_close(range.cursor);
-    prefix = key_of(&txn, 41, 0);
-    assert_int_equal(lmdb_range_open(&range, &txn, RECORD_SPILL, &prefix), 0);
-    assert_int_equal(lmdb_range_next(&range, &key, &record), LMDB_NOT_FOUND);
-    lmdb_cursor_close(range.cursor);
-    lmdb_write_abort(txn.handle);
 }
 
 /* Pages that are free again count, though the file does not shrink. */
@@ -266,6 +175,76 @@ test_free_tenths(void **state)
     assert_true(tenths >= 7);
 }
 
+static int
+open_data(void)
+{
+    char path[128];
+    int file;
+
+    (void)snprintf(path, sizeof(path), "%s/lmdb/data.mdb", stores.folder);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(file >= 0);
+    return file;
+}
+
+static void
+put_revoked(unsigned first, unsigned last)
+{
+    const struct pst_bytes parts[2] = {{(const uint8_t *)"record", 6},
+                                       {NULL, 0}};
+    struct lmdb_txn txn = begin();
+
+    for (unsigned i = first; i <= last; i++) {
+        struct lmdb_key key = key_of(&txn, i, 0);
+
+        assert_int_equal(lmdb_put_value(&txn, RECORD_REVOKED, &key, parts), 0);
+    }
+    assert_int_equal(lmdb_write_commit(txn.handle), 0);
+}
+
+static int
+get_revoked(unsigned number)
+{
+    struct lmdb_txn txn = begin_read();
+    struct lmdb_key key = key_of(&txn, number, 0);
+    struct pst_bytes record;
+    int rc = lmdb_get_checked(&txn, RECORD_REVOKED, &key, &record);
+
+    lmdb_reader_end(txn.handle);
+    return rc;
+}
+
+/* Pages that are missing would be a SIGBUS. */
+static void
+test_short_file(void **state)
+{
+    int file = open_data();
+    size_t tenths = 9;
+    struct MDB_txn *writer;
+    struct stat whole;
+    struct stat found;
+    int rc;
+
+    (void)state;
+    put_revoked(1, 400);
+    assert_int_equal(fstat(file, &whole), 0);
+    assert_int_equal(ftruncate(file, (off_t)(whole.st_size / 2 + 100)), 0);
+    for (unsigned i = 1; i <= 400; i++) {
+        rc = get_revoked(i);
+        assert_int_not_equal(rc, LMDB_NOT_FOUND);
+    }
+    assert_int_equal(fstat(file, &found), 0);
+    assert_int_equal(found.st_size, whole.st_size);
+    for (off_t size = 0; size < 8192; size += 1000) {
+        assert_int_equal(ftruncate(file, size), 0);
+        rc = lmdb_reader_begin(&environment, &reader);
+        assert_non_null(strstr(lmdb_error_text(rc), "not an LMDB file"));
+        assert_int_equal(lmdb_write_begin(&environment, &writer), rc);
+        assert_int_equal(lmdb_free_tenths(&environment, &reader, &tenths), rc);
+    }
+    close(file);
+}
+
 static void
 test_errors(void **state)
 {
@@ -286,9 +265,8 @@ main(void)
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_map_size),     TEST(test_keys),    TEST(test_records),
-        TEST(test_transactions), TEST(test_cursors), TEST(test_ranges),
-        TEST(test_free_tenths),  TEST(test_errors),
+        TEST(test_map_size),    TEST(test_keys),   TEST(test_transactions),
+        TEST(test_free_tenths), TEST(test_errors), TEST(test_short_file),
     };
 
     return cmocka_run_group_tests_name("lmdb", tests, NULL, NULL);
