@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -194,6 +195,31 @@ lmdb_lock_file_open(const char *path, int *descriptor)
     return *descriptor < 0 ? errno : 0;
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* it reports SIGBUS itself */
+/* Print what a SIGBUS means; then the fault repeats, and ends the process. */
+static void
+on_bus_error(int number)
+{
+    static const char text[] =
+        "postern: SIGBUS: a file of the LMDB store is damaged, or its disk has "
+        "failed\n";
+
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    signal(number, SIG_DFL);
+}
+#endif
+
+static void
+lmdb_report_bus_errors(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    const struct sigaction action = {.sa_handler = on_bus_error,
+                                     .sa_flags = SA_ONSTACK};
+
+    (void)sigaction(SIGBUS, &action, NULL);
+#endif
+}
+
 /* Folders that are open in this process. */
 
 static struct lmdb_folder *
@@ -244,6 +270,7 @@ lmdb_folder_open(const struct store_url *url, const struct stat *found,
 
     if (!folder)
         return ENOMEM;
+    lmdb_report_bus_errors();
     folder->pid = getpid();
     folder->device = found->st_dev;
     folder->inode = found->st_ino;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -398,17 +399,67 @@ test_two_handles(void **state)
     store_close(&two);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* it reports SIGBUS itself */
+/* In a child: open a store, and read beyond the end of a mapped file. */
+static void
+fail_in_child(int out)
+{
+    struct store *store = stores_open(&stores, "shop");
+    char path[160];
+    volatile uint8_t *map;
+    int file;
+
+    dup2(out, STDERR_FILENO);
+    (void)snprintf(path, sizeof(path), "%s/lmdb/order", stores.folder);
+    file = open(path, O_RDONLY);
+    map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);
+    (void)map[0];
+    store_close(&store);
+    _exit(0);
+}
+
+static void
+test_bus_error_is_reported(void **state)
+{
+    static char text[1024];
+    int ends[2];
+    int status = 0;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        fail_in_child(ends[1]);
+    close(ends[1]);
+    assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+    assert_non_null(strstr(text, "postern: SIGBUS: a file of the LMDB store"));
+}
+#endif
+
 int
 main(void)
 {
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_files),         TEST(test_open_folder),
-        TEST(test_shared_folder), TEST(test_two_users),
-        TEST(test_not_permitted), TEST(test_missing_folder),
-        TEST(test_no_folder),     TEST(test_two_handles),
-        TEST(test_root),          TEST(test_file_that_is_not_of_the_store),
+        TEST(test_files),
+        TEST(test_open_folder),
+        TEST(test_shared_folder),
+        TEST(test_two_users),
+        TEST(test_not_permitted),
+        TEST(test_missing_folder),
+        TEST(test_no_folder),
+        TEST(test_two_handles),
+        TEST(test_root),
+        TEST(test_file_that_is_not_of_the_store),
+#ifndef __SANITIZE_ADDRESS__
+        TEST(test_bus_error_is_reported),
+#endif
     };
 
     return cmocka_run_group_tests_name("lmdb_folder", tests, NULL, NULL);
