@@ -31,6 +31,9 @@ from test_serve import Program
 
 ROWS = read_table("other faults")
 STORE_DOWN = (503, "STORE_UNAVAILABLE")
+FORBIDDEN = (403, "STORE_UNAVAILABLE")  # of authorize
+NAMES = (*PROGRAMS, "authorize")
+PAGE = 4096
 
 
 @pytest.fixture(name="faulty", scope="module")
@@ -80,7 +83,7 @@ class Own:
         return program
 
     def start_all(self):
-        for name in PROGRAMS:
+        for name in NAMES:
             self.start(name)
         return self
 
@@ -107,6 +110,9 @@ class Own:
         answer = self.ask("session", "GET", cookie=cookie)
         assert answer.status == 200, answer.stdout
         return json.loads(answer.body)["data"]["session"]
+
+    def authorize(self, cookie):
+        return self.ask("authorize", "GET", cookie=cookie)
 
     def log(self, name):
         return self.programs[name].log
@@ -178,6 +184,12 @@ def disk_fixture(tmp_path):
     disk.namespace.close()
 
 
+def assert_goes_on(programs, cookie):
+    assert programs.session(cookie)
+    assert programs.query(cookie).status == 200
+    assert programs.authorize(cookie).status == 200
+
+
 def store_down_of(programs, name):
     """The last line about the store."""
     line = lines_of(programs.log(name), event="store-down")[-1]
@@ -203,8 +215,7 @@ def test_disk_of_the_store_is_full(own, disk):
         assert store_down_of(programs, name)["reason"].endswith(
             ("No space left on device", "Input/output error"))
     for cookie in cookies[1:]:
-        assert programs.session(cookie)
-        assert programs.query(cookie).status == 200
+        assert_goes_on(programs, cookie)
     check_row("the disk of the LMDB store is full",
               [code_of(answer), code_of(logout)], ["store-down"])
     disk.free()
@@ -325,6 +336,8 @@ def test_clock_that_moves(own, tmp_path):
         clock.set(offset)
         begin = len(programs.log("session"))
         assert bool(programs.session(cookie)) == is_valid, offset
+        assert programs.authorize(cookie).status == (
+            200 if is_valid else 401), offset
         lines = lines_of(programs.log("session")[begin:],
                          event="token-refused")
         assert len(lines) == (not is_valid)
@@ -386,7 +399,13 @@ def test_no_descriptor_is_left(own):
 def ask_all(programs, cookie):
     return [programs.log_in(), programs.query(cookie),
             programs.ask("session", "GET", cookie=cookie),
-            programs.ask("logout", cookie=cookie)]
+            programs.authorize(cookie), programs.ask("logout", cookie=cookie)]
+
+
+def assert_nobody_gets_in(answers):
+    """What ask_all() gets while nothing can be read."""
+    assert [code_of(answer) for answer in answers] == [
+        STORE_DOWN, STORE_DOWN, STORE_DOWN, FORBIDDEN, STORE_DOWN]
 
 
 @pytest.mark.parametrize("how", ["killed", "hangs"])
@@ -400,7 +419,8 @@ def test_redis_is_gone(own, how):
         else:
             redis.pause()
         answers = ask_all(programs, cookie)
-        lines = [store_down_of(programs, name) for name in PROGRAMS]
+        assert_nobody_gets_in(answers)
+        lines = [store_down_of(programs, name) for name in NAMES]
         assert all(redis.path in line["reason"] for line in lines)
         check_row("Redis is gone, or does not answer within a second",
                   map(code_of, answers), {line["event"] for line in lines})
@@ -409,30 +429,344 @@ def test_redis_is_gone(own, how):
         else:
             redis.resume()
         assert wait_until(lambda: all(
-            answer.status == 200 for answer in ask_all(programs, cookie)))
+            answer.status in (200, 401)  # it has ended
+            for answer in ask_all(programs, cookie)))
+        assert [answer.status for answer in ask_all(
+            programs, programs.cookie())] == [200] * 5
     finally:
         redis.close()
 
 
-def test_damaged_store(own, tmp_path):
-    programs = own().start_all()
-    cookie = programs.cookie()
+def test_authorize_within_the_grace(own):
+    """A store that does not answer means no, but for POSTERN_STORE_GRACE."""
+    redis = Redis()
+    try:
+        programs = own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="2s")
+        programs.start_all()
+        cookie = programs.cookie()
+        assert programs.authorize(cookie).status == 200
+        redis.kill()
+        assert programs.authorize(cookie).status == 200
+        assert wait_until(
+            lambda: programs.authorize(cookie).status != 200, 10)
+        for _ in range(5):
+            assert code_of(programs.authorize(cookie)) == FORBIDDEN
+        redis.start()
+        assert wait_until(lambda: programs.authorize(cookie).status == 200)
+    finally:
+        redis.close()
+
+
+# A damaged store -----------------------------------------------------------------
+
+
+def overwrite(path, kinds, content):
+    """Overwrite the pages of these kinds: the flags in the head of a page, which
+    are 1 of a branch, 2 of a leaf and 8 of a meta page."""
+    with open(path, "r+b", 0) as file:
+        data = file.read()
+        for at in range(0, len(data), PAGE):
+            if struct.unpack_from("<H", data, at + 10)[0] in kinds:
+                file.seek(at)
+                file.write(content())
+
+
+DAMAGE = {
+    "the head is empty": lambda path: overwrite(path, {8}, lambda: bytes(PAGE)),
+    "the head is of ones": lambda path: overwrite(
+        path, {8}, lambda: b"\xff" * PAGE),
+    "all is random": lambda path: overwrite(
+        path, range(1 << 16), lambda: os.urandom(PAGE)),
+    "the leaves are empty": lambda path: overwrite(
+        path, {2}, lambda: bytes(PAGE)),
+    "cut within the head": lambda path: os.truncate(path, 100),
+    "cut behind the first page": lambda path: os.truncate(path, PAGE),
+    "cut behind the head": lambda path: os.truncate(path, 2 * PAGE),
+}
+
+
+class Damaged:
+    """A store with some pages, whose programs have run; a session that lives and
+    one that has ended."""
+
+    def __init__(self, own, folder):
+        self.own, self.path = own, folder / "store/data.mdb"
+        self.programs = own().start_all()
+        cookies = [self.programs.cookie() for _ in range(80)]
+        for cookie in cookies[:40]:
+            assert self.programs.ask("logout", cookie=cookie).status == 200
+        self.ended, self.live = cookies[20], cookies[60]
+        assert self.programs.authorize(self.live).status == 200
+
+    def stop(self):
+        self.programs.stop()
+        self.good = self.path.read_bytes()
+
+    def start(self, wait=True):
+        self.programs = self.own(**self.programs.variables)
+        for name in NAMES:
+            self.programs.start(name, wait=wait)
+
+    def check_restored(self):
+        self.path.write_bytes(self.good)
+        self.start()
+        assert self.programs.authorize(self.ended).status == 401
+        assert [answer.status for answer in ask_all(
+            self.programs, self.live)] == [200] * 5
+
+
+@pytest.fixture(name="damaged")
+def damaged_fixture(own, tmp_path):
+    return Damaged(own, tmp_path)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_store(damaged, name, is_running):
+    """No program ends, as it would by SIGBUS where the file has no page."""
+    damaged.stop()
+    if is_running:
+        damaged.start()
+        assert damaged.programs.authorize(damaged.live).status == 200
+    DAMAGE[name](damaged.path)
+    if not is_running:
+        damaged.start()
+    programs = damaged.programs
+    for _ in range(2):
+        assert code_of(programs.authorize(damaged.ended)) == FORBIDDEN
+        answers = ask_all(programs, damaged.live)
+        assert_nobody_gets_in(answers)
+    lines = [store_down_of(programs, name) for name in NAMES]
+    assert all("data.mdb is damaged" in line["reason"] for line in lines), lines
+    check_row("the file of the LMDB store is damaged",
+              map(code_of, answers), {line["event"] for line in lines})
     programs.stop()
-    path = tmp_path / "store/data.mdb"
-    good = path.read_bytes()
-    for bad in (os.urandom(len(good)), bytes(len(good)), good[:100]):
-        path.write_bytes(bad)
-        damaged = own(**programs.variables).start_all()
-        answers = ask_all(damaged, cookie)
-        lines = [store_down_of(damaged, name) for name in PROGRAMS]
-        assert all("not an LMDB file" in line["reason"] for line in lines)
-        check_row("the file of the LMDB store is damaged",
+    damaged.check_restored()
+
+
+def status_of(act):
+    """None if the program has ended."""
+    try:
+        return act().status
+    except (OSError, fcgi.IncompleteResponse):
+        return None
+
+
+def end_all(programs):
+    """Returns the logs of those that a signal has ended."""
+    logs = {}
+    for program in programs.programs.values():
+        if program.process.poll() is None:
+            program.process.terminate()
+        status = program.process.wait(60)
+        if status:
+            logs.setdefault(status, []).append(program.log)
+    programs.programs.clear()
+    return logs
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_store_that_was_cut_short(damaged, is_running):
+    """What is in the rest of the file can be used. LMDB may end a program that
+    writes, but a read beyond the end does not."""
+    damaged.stop()
+    size = len(damaged.good)
+    for length in range(3 * PAGE, size, size // 5 // PAGE * PAGE + 100):
+        damaged.path.write_bytes(damaged.good)
+        if is_running:
+            damaged.start()
+        os.truncate(damaged.path, length)
+        if not is_running:
+            damaged.start()
+        programs = damaged.programs
+        for cookie in (damaged.ended, damaged.live):
+            for answer in (programs.authorize(cookie), programs.query(cookie)):
+                assert answer.status == 200 or answer.status == 401 or (
+                    code_of(answer) in (STORE_DOWN, FORBIDDEN))
+        assert programs.authorize(damaged.ended).status in (401, 403)
+        assert status_of(programs.log_in) in (200, 503, None)
+        assert status_of(lambda: programs.ask(
+            "logout", cookie=damaged.live)) in (200, 503, None)
+        assert set(end_all(programs)) <= {-signal.SIGSEGV, -signal.SIGABRT}
+    damaged.check_restored()
+
+
+@pytest.mark.uninstrumented  # LMDB reads what a sanitizer would refuse
+def test_damaged_pages(damaged):
+    """LMDB has no checksums: pages of random bytes may end a program. No session
+    that has ended comes back."""
+    damaged.stop()
+
+    def write():
+        with open(damaged.path, "r+b", 0) as file:
+            file.seek(2 * PAGE)
+            file.write(os.urandom(len(damaged.good) - 2 * PAGE))
+
+    for is_running in [True, False] * 4:
+        damaged.path.write_bytes(damaged.good)
+        damaged.start()
+        if not is_running:
+            damaged.programs.stop()
+        write()
+        if not is_running:
+            damaged.start(wait=False)
+            wait_until(lambda: all(
+                os.path.exists(damaged.programs.paths[name]) or
+                program.process.poll() is not None
+                for name, program in damaged.programs.programs.items()))
+        programs = damaged.programs
+        for _ in range(3):
+            assert status_of(lambda: programs.authorize(
+                damaged.ended)) in (401, 403, None)
+        answer = status_of(lambda: programs.ask(
+            "session", "GET", cookie=damaged.ended))
+        assert answer in (503, None) or not programs.session(damaged.ended)
+        logs = end_all(programs)
+        assert set(logs) <= {-signal.SIGBUS, -signal.SIGSEGV, -signal.SIGABRT}
+        for log in logs.get(-signal.SIGBUS, []):
+            assert "postern: SIGBUS: a file of the LMDB store is damaged" in log
+        for log in logs.get(-signal.SIGABRT, []):
+            assert "mdb.c" in log
+    damaged.check_restored()
+
+
+# A file system that becomes read-only --------------------------------------------
+
+
+class FailingDisk:
+    """An ext4 of a test's own. break_down() makes it read-only, as the kernel
+    does after an error; `mount -o remount,ro` is refused while files are open."""
+
+    def __init__(self, folder):
+        # pylint: disable-next=consider-using-with
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "bash", "-c", "echo; exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.holder.stdout.readline() == b"\n"
+        self.enter = ["nsenter", "-t", str(self.holder.pid), "--mount"]
+        self.path, self.image = str(folder / "disk"), str(folder / "image")
+        os.mkdir(self.path)
+        with open(self.image, "wb") as file:
+            file.truncate(16 << 20)
+        self.run("mkfs.ext4", "-q", self.image)
+        self.mount()
+
+    def run(self, *command, status=0):
+        done = subprocess.run([*self.enter, *command], stdout=subprocess.PIPE,
+                              timeout=60, check=False)
+        assert done.returncode == status, done
+        return done.stdout.decode()
+
+    def mount(self):
+        self.run("mount", "-o", "loop,errors=remount-ro", self.image, self.path)
+
+    def break_down(self):
+        device = self.run("findmnt", "-n", "-o", "SOURCE", self.path)
+        with open(f"/sys/fs/ext4/{os.path.basename(device.strip())}/"
+                  "trigger_fs_error", "w", encoding="ascii") as file:
+            file.write("1")
+
+    def repair(self):
+        self.run("umount", self.path)
+        self.run("e2fsck", "-f", "-y", self.image, status=1)
+        self.mount()
+
+    def close(self):
+        self.holder.communicate(timeout=20)
+
+
+def can_break_disks():
+    return os.geteuid() == 0 and os.path.exists("/dev/loop-control") and (
+        os.path.exists("/sys/fs/ext4") and shutil.which("mkfs.ext4"))
+
+
+@pytest.mark.skipif(not can_break_disks(), reason="needs loop devices")
+def test_disk_of_the_store_becomes_read_only(own, tmp_path):
+    disk = FailingDisk(tmp_path)
+    try:
+        programs = own(disk.enter,
+                       POSTERN_STORE=f"lmdb:{disk.path}/store").start_all()
+        cookie, ended = programs.cookie(), programs.cookie()
+        assert programs.ask("logout", cookie=ended).status == 200
+        disk.break_down()
+        for _ in range(3):
+            answers = [programs.log_in(), programs.ask("logout", cookie=cookie)]
+            lines = [store_down_of(programs, name)
+                     for name in ("login", "logout")]
+            assert all(line["reason"].endswith("Read-only file system")
+                       for line in lines), lines
+            assert [code_of(answer) for answer in answers] == [STORE_DOWN] * 2
+            assert_goes_on(programs, cookie)
+            assert programs.authorize(ended).status == 401
+        # Who starts now cannot open the store.
+        fresh = own(disk.enter, **programs.variables).start_all()
+        answers += ask_all(fresh, cookie)
+        assert_nobody_gets_in(answers[2:])
+        check_row("the disk of the LMDB store becomes read-only",
                   map(code_of, answers), {line["event"] for line in lines})
-        assert path.read_bytes() == bad
-        damaged.stop()
-    path.write_bytes(good)
-    programs = own(**programs.variables).start_all()
-    assert [a.status for a in ask_all(programs, cookie)] == [200] * 4
+        fresh.stop()
+        programs.stop()
+        disk.repair()
+        programs = own(disk.enter, **programs.variables).start_all()
+        assert programs.authorize(ended).status == 401
+        assert [answer.status
+                for answer in ask_all(programs, cookie)] == [200] * 5
+        programs.stop()
+    finally:
+        disk.close()
+
+
+READ_ONLY = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Fails while the file exists. */
+static int
+is_read_only(void)
+{
+    return access(getenv("READ_ONLY"), F_OK) == 0;
+}
+
+int
+fdatasync(int file)
+{
+    static int (*real)(int);
+
+    if (!real)
+        real = dlsym(RTLD_NEXT, "fdatasync");
+    errno = EROFS;
+    return is_read_only() ? -1 : real(file);
+}
+"""
+
+
+@pytest.mark.uninstrumented  # a sanitizer must be the first library
+def test_writes_fail_for_a_while(own, tmp_path):
+    """Without a restart, programs write again as soon as they can."""
+    source, library = tmp_path / "read_only.c", tmp_path / "read_only.so"
+    source.write_text(READ_ONLY, encoding="ascii")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source],
+                   check=True, timeout=60)
+    mark = tmp_path / "mark"
+    programs = own(LD_PRELOAD=str(library), READ_ONLY=str(mark),
+                   POSTERN_SANDBOX="off").start_all()
+    cookie = programs.cookie()
+    for _ in range(3):
+        mark.touch()
+        assert code_of(programs.log_in()) == STORE_DOWN
+        logout = programs.ask("logout", cookie=cookie)
+        assert code_of(logout) == STORE_DOWN
+        assert "Read-only" in store_down_of(programs, "logout")["reason"]
+        assert_goes_on(programs, cookie)
+        mark.unlink()
+        other = programs.cookie()
+        assert programs.ask("logout", cookie=other).status == 200
+        assert programs.authorize(other).status == 401
+    assert_goes_on(programs, cookie)
 
 
 def test_store_folder_is_removed(own, tmp_path):
@@ -441,6 +775,8 @@ def test_store_folder_is_removed(own, tmp_path):
     assert programs.ask("logout", cookie=ended).status == 200
     shutil.rmtree(tmp_path / "store")
     assert programs.session(cookie) and programs.session(ended) is None
+    assert programs.authorize(cookie).status == 200
+    assert programs.authorize(ended).status == 401
     other = programs.cookie()
     assert programs.ask("logout", cookie=other).status == 200
     assert programs.session(other) is None
@@ -450,6 +786,7 @@ def test_store_folder_is_removed(own, tmp_path):
     programs = own(**programs.variables).start_all()
     for one in (cookie, ended):  # as the guide says of a lost store
         assert programs.session(one)
+        assert programs.authorize(one).status == 200
     check_row("the folder of the LMDB store is removed", [], [])
 
 
@@ -467,6 +804,7 @@ def test_records_of_a_newer_version(own):
         assert redis.command(change % 2) == b":1\r\n"
         answer = programs.log_in()
         assert programs.session(cookie) is None  # it may be revoked
+        assert programs.authorize(cookie).status == 401
         line = store_down_of(programs, "login")
         assert "a newer program wrote the record" in line["reason"]
         refused, = lines_of(programs.log("session"), event="token-refused")
@@ -520,18 +858,26 @@ def test_redis_fails_over_in_mid_login(own, faulty, servers):
     assert wait_until(lambda: re.search(
         b"lag=[01]", master.command("INFO replication")))
     logouts = len(faulty.named("logout"))
-    answer = login_during(programs, faulty, master.kill)
+    answers = []
+
+    def kill():
+        master.kill()
+        answers.append(programs.authorize(cookie))
+
+    answer = login_during(programs, faulty, kill)
+    answers.append(answer)
     assert not answer.all("Set-Cookie")
     line = store_down_of(programs, "login")
     ended, = lines_of(programs.log("login"), event="orphaned-session-ended")
     assert ended["request"] == line["request"] and ended["backend"] == "PST_OK"
     assert len(faulty.named("logout")) == logouts + 1
-    check_row("Redis fails over in mid-login", [code_of(answer)],
+    check_row("Redis fails over in mid-login", map(code_of, answers),
               [line["event"], ended["event"]])
     assert wait_until(lambda: b"role:master" in replica.command(
         "INFO replication"), 60)
     assert wait_until(lambda: programs.log_in().status == 200)
     assert programs.session(cookie)
+    assert programs.authorize(cookie).status == 200
     # Back to the first one, which lives.
     master.start()
 
