@@ -9,13 +9,25 @@
 
 #include "base/base.h"
 
-int64_t
-clock_ms(void)
+static int64_t
+read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    PST_REQUIRE(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    PST_REQUIRE(clock_gettime(clock, &now) == 0);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_coarse_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 void

@@ -11,6 +11,10 @@
  * this clock is never set (CLOCK_MONOTONIC). */
 int64_t clock_ms(void);
 
+/* The same clock at the kernel's last tick, up to 10 ms ago: reading it takes
+ * less time. */
+int64_t clock_coarse_ms(void);
+
 /* Let so many milliseconds pass by that clock; none when 0 or less. A signal
  * cuts nothing short. */
 void clock_sleep(int64_t ms);

@@ -14,8 +14,13 @@
 
 #include <lmdb.h>
 
+#include "base/clock.h"
+
 /* The pages that LMDB begins with. */
 #define META_PAGES 2
+
+/* Readers check the length of the file once in this time. */
+#define CHECK_EACH_MS 1000
 
 /* The names in the file. */
 static const char *const table_names[] = {
@@ -79,8 +84,10 @@ lmdb_error_advice(int rc)
  * Reading a page beyond the end of data.mdb would end the program (SIGBUS). So
  * a file that was cut short gets its length back: its new pages are empty, and
  * LMDB refuses them as damaged. A short file alone is no damage, because free
- * pages at its end need not have been written.
- * Returns MDB_INVALID if the file has no room for the first pages.
+ * pages at its end need not have been written; but LMDB never writes a part of
+ * a page.
+ * Returns MDB_INVALID if the file has no room for the first pages,
+ * MDB_CORRUPTED if it ends within a page.
  */
 static int
 lmdb_check_length(const struct lmdb_environment *environment)
@@ -106,10 +113,15 @@ lmdb_check_length(const struct lmdb_environment *environment)
     if (info.me_last_pgno >= info.me_mapsize / environment->page_size)
         return 0; /* the transaction fails: MDB_MAP_RESIZED */
     last = (off_t)((info.me_last_pgno + 1) * environment->page_size - 1);
+    if (found.st_size > last)
+        return 0;
+    if (fstat(file, &found) != 0) /* again: others may have made it longer */
+        return errno;
+    if ((size_t)found.st_size % environment->page_size != 0)
+        return MDB_CORRUPTED;
     /* It never shortens a file that others make longer. On a full disk it may
      * fail, but who cuts a file makes room. */
-    if (found.st_size <= last)
-        (void)fallocate(file, 0, last, 1);
+    (void)fallocate(file, 0, last, 1);
     return 0;
 }
 
@@ -243,7 +255,7 @@ lmdb_count_free_pages(MDB_txn *reader, size_t *pages)
 }
 
 int
-lmdb_free_tenths(const struct lmdb_environment *environment, MDB_txn **reader,
+lmdb_free_tenths(struct lmdb_environment *environment, MDB_txn **reader,
                  size_t *tenths)
 {
     MDB_envinfo info;
@@ -271,13 +283,19 @@ lmdb_free_tenths(const struct lmdb_environment *environment, MDB_txn **reader,
 /* Transactions. */
 
 int
-lmdb_reader_begin(const struct lmdb_environment *environment, MDB_txn **reader)
+lmdb_reader_begin(struct lmdb_environment *environment, MDB_txn **reader)
 {
     MDB_env *env = environment->env;
-    int rc = lmdb_check_file(environment);
+    int64_t now = clock_coarse_ms();
+    int rc;
 
-    if (rc)
-        return rc;
+    if (environment->is_lost ||
+        now - environment->checked_at >= CHECK_EACH_MS) {
+        rc = lmdb_check_file(environment);
+        if (rc)
+            return rc;
+        environment->checked_at = now;
+    }
     if (*reader)
         return mdb_txn_renew(*reader);
     rc = mdb_txn_begin(env, NULL, MDB_RDONLY, reader);

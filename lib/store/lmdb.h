@@ -68,6 +68,7 @@ struct lmdb_environment {
     unsigned names;  /* the table that has the names of the others */
     size_t map_size; /* bytes */
     size_t page_size;
+    _Atomic int64_t checked_at; /* the length of the file: clock_coarse_ms() */
     bool is_lost; /* the map is gone; env is NULL, or of no more use */
     char folder[STORE_URL_PART_MAX + 1]; /* its path */
 };
@@ -126,7 +127,7 @@ bool lmdb_check_readers(const struct lmdb_environment *environment);
  * How much of the map is free, in tenths, rounded down.
  *   reader  as for lmdb_reader_begin(), and not in use
  */
-PST_MUST_USE int lmdb_free_tenths(const struct lmdb_environment *environment,
+PST_MUST_USE int lmdb_free_tenths(struct lmdb_environment *environment,
                                   struct MDB_txn **reader, size_t *tenths);
 
 /* Transactions. */
@@ -134,9 +135,10 @@ PST_MUST_USE int lmdb_free_tenths(const struct lmdb_environment *environment,
 /*
  * Begin to read. Every begin needs an end before the next one.
  *   reader  NULL the first time. It keeps a slot in LMDB's table of readers,
- *           so later transactions take no lock.
+ *           so later transactions take no lock, and need no system call but
+ *           one in a second, for the length of the file.
  */
-PST_MUST_USE int lmdb_reader_begin(const struct lmdb_environment *environment,
+PST_MUST_USE int lmdb_reader_begin(struct lmdb_environment *environment,
                                    struct MDB_txn **reader);
 void lmdb_reader_end(struct MDB_txn *reader);
 

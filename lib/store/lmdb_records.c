@@ -40,10 +40,10 @@ lmdb_get(const struct lmdb_txn *txn, unsigned table, const struct lmdb_key *key,
 
 /*
  * A check for damage, because LMDB has no checksums: in a damaged page a key
- * may seem to be missing. If it is, then the keys before and after the place
- * where it would be are of this form and in order. One of them is in the page
- * where LMDB has looked. order  below 0: the neighbour is the one before the
- * key
+ * may seem to be missing. If it really is, then the keys before and after the
+ * place where it would be are of this form and in order. One of them is in the
+ * page where LMDB has looked.
+ *   order  below 0: the neighbour is the one before the key
  */
 static bool
 lmdb_is_neighbour(MDB_val neighbour, const struct lmdb_key *key, int order)
@@ -74,8 +74,9 @@ lmdb_check_empty(const struct lmdb_txn *txn, unsigned table)
 }
 
 static int
-lmdb_check_neighbours(const struct lmdb_txn *txn, unsigned table,
-                      const struct lmdb_key *key, MDB_cursor *cursor)
+lmdb_find_checked(const struct lmdb_txn *txn, unsigned table,
+                  const struct lmdb_key *key, MDB_cursor *cursor,
+                  struct pst_bytes *record)
 {
     MDB_val name = lmdb_key_value(key);
     MDB_val value;
@@ -84,6 +85,11 @@ lmdb_check_neighbours(const struct lmdb_txn *txn, unsigned table,
 
     if (after != 0 && after != MDB_NOTFOUND)
         return after;
+    if (after == 0 && name.mv_size == key->len &&
+        memcmp(name.mv_data, key->bytes, key->len) == 0) {
+        *record = lmdb_value_bytes(value);
+        return 0;
+    }
     if (after == 0 && !lmdb_is_neighbour(name, key, 1))
         return MDB_CORRUPTED;
     before =
@@ -99,14 +105,11 @@ lmdb_get_checked(const struct lmdb_txn *txn, unsigned table,
                  const struct lmdb_key *key, struct pst_bytes *record)
 {
     MDB_cursor *cursor;
-    int rc = lmdb_get(txn, table, key, record);
+    int rc = lmdb_cursor_open(txn, table, &cursor);
 
-    if (rc != MDB_NOTFOUND)
-        return rc;
-    rc = lmdb_cursor_open(txn, table, &cursor);
     if (rc)
         return rc;
-    rc = lmdb_check_neighbours(txn, table, key, cursor);
+    rc = lmdb_find_checked(txn, table, key, cursor, record);
     mdb_cursor_close(cursor);
     return rc;
 }

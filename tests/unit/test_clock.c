@@ -29,9 +29,12 @@ test_between_two_readings(void **state)
     for (int i = 0; i < 1000; i++) {
         int64_t before = monotonic_ns() / 1000000;
         int64_t now = clock_ms();
+        int64_t coarse = clock_coarse_ms();
         int64_t after = monotonic_ns() / 1000000;
 
         assert_true(before <= now && now <= after);
+        /* A tick can be late, but not by a minute. */
+        assert_true(before - 60000 < coarse && coarse <= after);
     }
 }
 

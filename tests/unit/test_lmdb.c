@@ -214,6 +214,14 @@ get_revoked(unsigned number)
     return rc;
 }
 
+/* As if it was cut more than a second ago. */
+static void
+cut_file(int file, off_t size)
+{
+    assert_int_equal(ftruncate(file, size), 0);
+    environment.checked_at = 0;
+}
+
 /* Pages that are missing would be a SIGBUS. */
 static void
 test_short_file(void **state)
@@ -223,12 +231,24 @@ test_short_file(void **state)
     struct MDB_txn *writer;
     struct stat whole;
     struct stat found;
+    off_t cut;
     int rc;
 
     (void)state;
     put_revoked(1, 400);
     assert_int_equal(fstat(file, &whole), 0);
-    assert_int_equal(ftruncate(file, (off_t)(whole.st_size / 2 + 100)), 0);
+    /* Within a page: nothing is read, because the keys beside the cut could
+     * look whole. */
+    cut = whole.st_size - (off_t)environment.page_size + 100;
+    cut_file(file, cut);
+    assert_int_equal(lmdb_reader_begin(&environment, &reader), LMDB_CORRUPTED);
+    assert_int_equal(lmdb_write_begin(&environment, &writer), LMDB_CORRUPTED);
+    assert_int_equal(fstat(file, &found), 0);
+    assert_int_equal(found.st_size, cut);
+    /* Between pages: those that are missing are empty ones. */
+    cut = whole.st_size / 2;
+    cut -= cut % (off_t)environment.page_size;
+    cut_file(file, cut);
     for (unsigned i = 1; i <= 400; i++) {
         rc = get_revoked(i);
         assert_int_not_equal(rc, LMDB_NOT_FOUND);
@@ -236,7 +256,7 @@ test_short_file(void **state)
     assert_int_equal(fstat(file, &found), 0);
     assert_int_equal(found.st_size, whole.st_size);
     for (off_t size = 0; size < 8192; size += 1000) {
-        assert_int_equal(ftruncate(file, size), 0);
+        cut_file(file, size);
         rc = lmdb_reader_begin(&environment, &reader);
         assert_non_null(strstr(lmdb_error_text(rc), "not an LMDB file"));
         assert_int_equal(lmdb_write_begin(&environment, &writer), rc);
