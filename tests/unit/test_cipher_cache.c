@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <gcrypt.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -20,6 +22,19 @@
 
 static struct pst_keyring *ring;
 static struct pst_kid today;
+static bool setkey_fails;
+
+/* In the place of libgcrypt's. */
+gcry_error_t
+gcry_cipher_setkey(gcry_cipher_hd_t handle, const void *key, size_t len)
+{
+    gcry_error_t (*setkey)(gcry_cipher_hd_t, const void *, size_t);
+    void *found = dlsym(RTLD_NEXT, "gcry_cipher_setkey");
+
+    assert_non_null(found);
+    memcpy(&setkey, &found, sizeof(setkey));
+    return setkey_fails ? gcry_error(GPG_ERR_ENOMEM) : setkey(handle, key, len);
+}
 
 /* A message, and where it goes. */
 struct message {
@@ -157,6 +172,22 @@ test_unknown_secret(void **state)
                      PST_FORGED);
 }
 
+static void
+test_libgcrypt_fails(void **state)
+{
+    struct pst_kid kid = today;
+    struct pst_cipher *cipher;
+
+    (void)state;
+    kid.day += 100; /* no cipher of this day is kept */
+    setkey_fails = true;
+    assert_int_equal(cipher_acquire(ring, &kid, PST_PURPOSE_COOKIE, &cipher),
+                     PST_INTERNAL);
+    setkey_fails = false;
+    cipher = acquire(&kid, PST_PURPOSE_COOKIE);
+    cipher_release(ring, &kid, PST_PURPOSE_COOKIE, cipher);
+}
+
 static void *
 use_ciphers(void *argument)
 {
@@ -268,6 +299,7 @@ main(void)
         cmocka_unit_test(test_messages_are_independent),
         cmocka_unit_test(test_keys_have_their_own),
         cmocka_unit_test(test_unknown_secret),
+        cmocka_unit_test(test_libgcrypt_fails),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_no_secure_memory),
         cmocka_unit_test(test_room_for_keyrings),

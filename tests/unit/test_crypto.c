@@ -23,7 +23,12 @@
 #define EXPAND_MAX (255 * PST_HASH_LEN)
 
 /* What the replaced getrandom() below does. */
-static enum { RANDOM_GOOD, RANDOM_HESITANT, RANDOM_BROKEN } random_mode;
+static enum {
+    RANDOM_GOOD,
+    RANDOM_HESITANT,
+    RANDOM_BROKEN,
+    RANDOM_EMPTY
+} random_mode;
 static unsigned random_calls;
 
 /* Replaces the function of the C library, so that a test can make it fail. */
@@ -34,6 +39,10 @@ getrandom(void *out, size_t len, unsigned flags)
     if (random_mode == RANDOM_BROKEN) {
         errno = ENOSYS;
         return -1;
+    }
+    if (random_mode == RANDOM_EMPTY) {
+        errno = EINTR; /* of an earlier call */
+        return 0;
     }
     if (random_mode == RANDOM_HESITANT && random_calls % 2 == 1) {
         errno = EINTR;
@@ -650,11 +659,13 @@ test_random_fails(void **state)
     uint8_t out[PST_NONCE_LEN];
 
     (void)state;
-    memset(out, 0x55, sizeof(out));
-    random_mode = RANDOM_BROKEN;
-    assert_int_equal(pst_crypto_random(out, sizeof(out)), PST_NO_RANDOM);
+    for (random_mode = RANDOM_BROKEN; random_mode <= RANDOM_EMPTY;
+         random_mode++) {
+        memset(out, 0x55, sizeof(out));
+        assert_int_equal(pst_crypto_random(out, sizeof(out)), PST_NO_RANDOM);
+        assert_true(is_zero(out, sizeof(out)));
+    }
     random_mode = RANDOM_GOOD;
-    assert_true(is_zero(out, sizeof(out)));
     assert_int_equal(pst_crypto_random(out, 0), PST_OK);
 }
 

@@ -485,6 +485,8 @@ test_strings(void **state)
          T("\xEF\xBF\xBD\xF0\x90\x80\x80")},
         {"the wrong way round", T("\"\\udc00\\ud800\""),
          T("\xEF\xBF\xBD\xEF\xBF\xBD")},
+        {"high half, hex digits", T("\"\\ud800xxdc00\""),
+         T("\xEF\xBF\xBDxxdc00")},
         {"high half, other escape", T("\"\\ud800\\n\""), T("\xEF\xBF\xBD\n")},
         {"runs and escapes", T("\"ab\\u0063d\\\\e\xC3\xA9\\n\""),
          T("abcd\\e\xC3\xA9\n")},
