@@ -17,6 +17,12 @@ clock_ms(void)
     return now_ms;
 }
 
+int64_t
+clock_coarse_ms(void)
+{
+    return now_ms;
+}
+
 void
 clock_sleep(int64_t ms)
 {

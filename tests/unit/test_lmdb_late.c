@@ -27,6 +27,12 @@ clock_ms(void)
     return now += 999;
 }
 
+int64_t
+clock_coarse_ms(void)
+{
+    return 1000000;
+}
+
 void
 clock_sleep(int64_t ms)
 {
