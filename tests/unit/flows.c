@@ -92,7 +92,7 @@ struct outcome {
     bool has_cookie; /* of a user's session */
 };
 
-/* Does the response set the cookie of a user's session? */
+/* Does the response set the cookie of a user's session, and not clear it? */
 static bool
 sets_cookie(const struct fixture *f)
 {
@@ -103,7 +103,8 @@ sets_cookie(const struct fixture *f)
 
         if (pst_str_equal(header->name, PST_STR("Set-Cookie")) &&
             pst_str_starts(header->value, name) &&
-            header->value.ptr[name.len] == '=')
+            header->value.ptr[name.len] == '=' &&
+            header->value.ptr[name.len + 1] != ';')
             return true;
     }
     return false;
