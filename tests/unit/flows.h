@@ -40,7 +40,7 @@ void flow_check(struct fixture *f, handler_fn *program,
 /*
  * Run a request without a failure, and then with each allocation failing. Fails
  * the test unless each time PST_NO_MEMORY is returned, nothing was sent and no
- * user's cookie is set, or all is as without a failure.
+ * user's session begins, or all is as without a failure.
  *   variables  "NAME=value", NULL at the end
  *   want       the result without a failure
  * Returns the number of allocations.
