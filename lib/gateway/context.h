@@ -15,6 +15,7 @@
 #include "store/store.h"
 #include "upstream/http_client.h"
 
+struct confirmed_sessions;
 struct document_lookup;
 struct store_lock;
 
@@ -26,7 +27,7 @@ struct context {
     struct http_client *upstream;      /* its event loop's */
     struct store *store;               /* the same; NULL: none is configured */
     struct document_lookup *documents; /* shared by all loops */
-    int64_t store_answered_at;  /* unix seconds: the store's last answer */
+    struct confirmed_sessions *confirmed; /* the same; NULL: no grace */
     struct store_lock *order;   /* gateway/session_order.h; NULL: not held */
     struct store_lock *refresh; /* gateway/session_refresh.h; likewise */
     int64_t now;                /* unix seconds, read once for each request */

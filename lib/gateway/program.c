@@ -23,6 +23,7 @@
 #include "engine/fiber.h"
 #include "engine/server.h"
 #include "gateway/arguments.h"
+#include "gateway/confirmed_sessions.h"
 #include "gateway/document_lookup.h"
 #include "gateway/program_loop.h"
 #include "gateway/program_sandbox.h"
@@ -240,6 +241,7 @@ program_close(struct program *program)
 {
     http_client_stop();
     document_lookup_free(&program->parts.documents);
+    confirmed_sessions_free(&program->parts.confirmed);
     if (program->parts.disk &&
         !blocking_pool_drain(program->parts.disk,
                              clock_ms() + DISK_CLOSE_WAIT_MS))
@@ -272,6 +274,22 @@ program_load_documents(struct program *program, bool is_persistent)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_DOCUMENTS", error);
+    return e ? program_report_failure(program, e) : EX_OK;
+}
+
+/*
+ * Make room for confirmed sessions, if POSTERN_STORE_GRACE is set. Returns
+ * EX_OK or the exit status. is_persistent  the process serves more than one
+ * request
+ */
+static int
+program_make_confirmed_sessions(struct program *program, bool is_persistent)
+{
+    enum pst_err e;
+
+    if (!is_persistent || program->parts.config->store_grace == 0)
+        return EX_OK;
+    e = confirmed_sessions_new(&program->parts.confirmed);
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
@@ -351,6 +369,8 @@ program_run(struct program *program, const char *address)
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
     }
     status = program_load_documents(program, sockets.count > 0);
+    if (status == EX_OK)
+        status = program_make_confirmed_sessions(program, sockets.count > 0);
     if (status == EX_OK)
         status = program_enter_sandbox(program, &sockets);
     if (status != EX_OK) {

@@ -30,8 +30,7 @@ struct workspace {
 struct program_loop {
     const struct program_parts *parts;
     struct http_client *upstream;
-    struct store *store;       /* NULL: none is configured */
-    int64_t store_answered_at; /* unix seconds: its last answer */
+    struct store *store; /* NULL: none is configured */
     SLIST_HEAD(, workspace) idle;
     size_t idle_count;
     size_t busy_count; /* workspaces in use */
@@ -87,6 +86,7 @@ workspace_new(const struct program_loop *loop)
     workspace->ctx.config = parts->config;
     workspace->ctx.log = parts->log;
     workspace->ctx.documents = parts->documents;
+    workspace->ctx.confirmed = parts->confirmed;
     workspace->ctx.upstream = loop->upstream;
     workspace->ctx.store = loop->store;
     workspace->ctx.random = random_block_get;
@@ -228,11 +228,8 @@ program_loop_handle(void *state, const struct request_input *input,
     limited.max_body = parts->config->max_body;
     limited.max_held = parts->config->max_held;
     workspace->ctx.ring = keyring_cache_ring(entry);
-    workspace->ctx.store_answered_at = loop->store_answered_at;
     is_whole = handler_run(&workspace->ctx, workspace->arena, &limited, sink,
                            parts->handler);
-    if (workspace->ctx.store_answered_at > loop->store_answered_at)
-        loop->store_answered_at = workspace->ctx.store_answered_at;
     keyring_cache_release(parts->keyring_cache, entry);
     program_loop_release_workspace(loop, workspace);
     return is_whole;

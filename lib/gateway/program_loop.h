@@ -7,6 +7,7 @@
 #define POSTERN_GATEWAY_PROGRAM_LOOP_H
 
 #include "engine/blocking.h"
+#include "gateway/confirmed_sessions.h"
 #include "gateway/context.h"
 #include "server/keyring_cache.h"
 
@@ -18,6 +19,8 @@ struct program_parts {
     struct blocking_pool *disk; /* one thread, for files that change */
     struct keyring_cache *keyring_cache;
     struct document_lookup *documents;
+    struct confirmed_sessions *confirmed; /* NULL: POSTERN_STORE_GRACE has no
+                                             effect */
 };
 
 /*

@@ -4,10 +4,12 @@
  */
 #include "gateway/session_registry.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "codec/date.h"
 #include "codec/json.h"
 #include "gateway/browser_family.h"
+#include "gateway/confirmed_sessions.h"
 #include "gateway/listed_name.h"
 
 /* The ids of a session in the store. */
@@ -48,24 +50,33 @@ registry_log_store_error(const struct context *ctx, const struct request *req,
     return e;
 }
 
-/*
- * Record that the store answered. Call this with results of the store only. An
- * error about a token must not count: a client that sends broken tokens would
- * extend POSTERN_STORE_GRACE.
- */
-static enum pst_err
-note_store_result(struct context *ctx, const struct request *req,
-                  enum pst_err e)
+/* Begin a question to the store about the session. */
+static struct session_confirmation
+begin_confirmation(struct context *ctx, const struct session_ids *session_ids)
 {
-    if (e != PST_STORE_DOWN)
-        ctx->store_answered_at = ctx->now;
-    return registry_log_store_error(ctx, req, e);
+    struct session_confirmation confirmation = {.sid = &session_ids->sid,
+                                                .subject = session_ids->owner,
+                                                .asked_ms = clock_ms()};
+
+    confirmed_sessions_begin(ctx->confirmed, &confirmation);
+    return confirmation;
+}
+
+/* The store refused the session. It does not say whether all sessions of the
+ * user were revoked, so all are forgotten. */
+static void
+forget_refused_session(struct context *ctx, const struct store_id *sid,
+                       const struct store_id *owner)
+{
+    confirmed_sessions_forget(ctx->confirmed, sid);
+    confirmed_sessions_forget(ctx->confirmed, owner);
 }
 
 enum pst_err
 registry_check(struct context *ctx, const struct request *req,
                const struct pst_session *session)
 {
+    struct session_confirmation confirmation;
     struct session_ids session_ids;
     enum pst_err e;
 
@@ -74,11 +85,17 @@ registry_check(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    e = note_store_result(ctx, req,
-                          store_check(ctx->store, &session_ids.sid,
-                                      session_ids.owner, session->iat));
-    if (e == PST_STORE_DOWN && ctx->store_answered_at > 0 &&
-        ctx->now - ctx->store_answered_at < ctx->config->store_grace)
+    confirmation = begin_confirmation(ctx, &session_ids);
+    e = registry_log_store_error(ctx, req,
+                                 store_check(ctx->store, &session_ids.sid,
+                                             session_ids.owner, session->iat));
+    if (e == PST_OK)
+        confirmed_sessions_put(ctx->confirmed, &confirmation);
+    else if (e == PST_REVOKED)
+        forget_refused_session(ctx, &session_ids.sid, session_ids.owner);
+    else if (e == PST_STORE_DOWN &&
+             confirmed_sessions_has(ctx->confirmed, &confirmation,
+                                    ctx->config->store_grace * 1000))
         return PST_OK;
     return e;
 }
@@ -184,6 +201,26 @@ fill_replaced_sessions(const struct context *ctx,
     return PST_OK;
 }
 
+/* What the result of a replacement says about the sessions in it. */
+static void
+note_replacement(struct context *ctx,
+                 const struct store_replacement *replacement,
+                 const struct session_confirmation *fresh, enum pst_err e)
+{
+    if (e == PST_REVOKED) {
+        forget_refused_session(ctx, replacement->old, replacement->old_subject);
+    } else if (e == PST_EXPIRED) {
+        confirmed_sessions_forget(ctx->confirmed, fresh->subject);
+    } else if (e == PST_OK) {
+        confirmed_sessions_put(ctx->confirmed, fresh);
+        confirmed_sessions_forget(ctx->confirmed, replacement->old);
+        confirmed_sessions_forget(ctx->confirmed, replacement->guest);
+        /* The user's oldest sessions may have been revoked. */
+        if (replacement->cap > 0)
+            confirmed_sessions_forget(ctx->confirmed, fresh->subject);
+    }
+}
+
 enum pst_err
 registry_replace(struct context *ctx, const struct request *req,
                  const struct registry_replacement *replaced,
@@ -194,6 +231,7 @@ registry_replace(struct context *ctx, const struct request *req,
                                             .cap = ctx->config->max_sessions,
                                             .blob = replaced->blob,
                                             .now = ctx->now};
+    struct session_confirmation confirmation;
     struct store_session listed;
     struct replaced_ids replaced_ids;
     struct session_ids fresh_ids;
@@ -214,8 +252,10 @@ registry_replace(struct context *ctx, const struct request *req,
     if (e)
         return e;
     replacement.session = &listed;
-    e = note_store_result(
+    confirmation = begin_confirmation(ctx, &fresh_ids);
+    e = registry_log_store_error(
         ctx, req, store_session_replace(ctx->store, &replacement, &since));
+    note_replacement(ctx, &replacement, &confirmation, e);
     return e == PST_EXPIRED ? move_past_revocation(ctx, req, since, fresh) : e;
 }
 
@@ -238,7 +278,8 @@ registry_touch(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    e = note_store_result(ctx, req, store_session_touch(ctx->store, &use));
+    e = registry_log_store_error(ctx, req,
+                                 store_session_touch(ctx->store, &use));
     return e == PST_NOT_FOUND ? PST_OK : e;
 }
 
@@ -254,10 +295,11 @@ registry_revoke(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    return note_store_result(
-        ctx, req,
-        store_revoke(ctx->store, &session_ids.sid, session_ids.owner,
-                     revocation_expiry(ctx, session), ctx->now));
+    e = store_revoke(ctx->store, &session_ids.sid, session_ids.owner,
+                     revocation_expiry(ctx, session), ctx->now);
+    /* Whatever the result: a revocation that failed may still happen. */
+    confirmed_sessions_forget(ctx->confirmed, &session_ids.sid);
+    return registry_log_store_error(ctx, req, e);
 }
 
 enum pst_err
@@ -272,9 +314,9 @@ registry_revoke_all(struct context *ctx, const struct request *req,
     e = get_session_ids(ctx, session, &session_ids);
     if (e)
         return e;
-    return note_store_result(
-        ctx, req,
-        store_revoke_all(ctx->store, &session_ids.subject, ctx->now, NULL));
+    e = store_revoke_all(ctx->store, &session_ids.subject, ctx->now, NULL);
+    confirmed_sessions_forget(ctx->confirmed, &session_ids.subject);
+    return registry_log_store_error(ctx, req, e);
 }
 
 /* The context of a walk that writes the user's list. */
@@ -328,7 +370,7 @@ registry_list(struct context *ctx, const struct request *req,
         if (e)
             return e;
         listing.own = &session_ids.sid;
-        e = note_store_result(
+        e = registry_log_store_error(
             ctx, req,
             store_session_walk(ctx->store, &session_ids.subject, ctx->now,
                                emit_listed_session, &listing));
@@ -374,17 +416,17 @@ registry_revoke_by_name(struct context *ctx, const struct request *req,
     if (e)
         return e;
     search.wanted = &wanted;
-    e = note_store_result(ctx, req,
-                          store_session_walk(ctx->store, &session_ids.subject,
-                                             ctx->now, match_session_name,
-                                             &search));
+    e = registry_log_store_error(
+        ctx, req,
+        store_session_walk(ctx->store, &session_ids.subject, ctx->now,
+                           match_session_name, &search));
     if (e)
         return e;
     if (!search.is_found)
         return PST_NOT_FOUND;
     *is_own = store_id_equal(&wanted, &session_ids.sid);
-    return note_store_result(ctx, req,
-                             store_revoke(ctx->store, &wanted,
-                                          &session_ids.subject, search.expires,
-                                          ctx->now));
+    e = store_revoke(ctx->store, &wanted, &session_ids.subject, search.expires,
+                     ctx->now);
+    confirmed_sessions_forget(ctx->confirmed, &wanted);
+    return registry_log_store_error(ctx, req, e);
 }

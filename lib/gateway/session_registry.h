@@ -20,9 +20,10 @@ enum pst_err registry_log_store_error(const struct context *ctx,
 
 /*
  * Is the session revoked, alone or with all sessions of its user? While the
- * store does not answer, for at most POSTERN_STORE_GRACE, every session counts
- * as valid. Returns PST_OK, PST_REVOKED, PST_STORE_DOWN (the cause is in the
- * log).
+ * store does not answer, a session counts as valid that the store confirmed to
+ * this process within POSTERN_STORE_GRACE, unless the process has seen it
+ * revoked since. Returns PST_OK, PST_REVOKED, PST_STORE_DOWN (the cause is in
+ * the log).
  */
 PST_MUST_USE enum pst_err registry_check(struct context *ctx,
                                          const struct request *req,

@@ -309,8 +309,9 @@ const struct config_entry config_variables[] = {
          "it must not be readable by everybody."),
      .row.kind = "file", .read = config_read_store_file},
     {ROW("POSTERN_STORE_GRACE", CONFIG_GROUP_STORE, "0",
-         "How long sessions are accepted while the store does not answer; "
-         "for that long, a logout may not take effect."),
+         "How long a process accepts a session that the store confirmed to "
+         "it, while the store does not answer; for that long, a logout may "
+         "not take effect."),
      DURATION(store_grace, 0, TIMEOUT_MAX)},
     {ROW("POSTERN_MAX_SESSIONS", CONFIG_GROUP_STORE, "0",
          "How many sessions one user may have; a new one ends the oldest; "

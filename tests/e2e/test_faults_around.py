@@ -438,15 +438,21 @@ def test_redis_is_gone(own, how):
 
 
 def test_authorize_within_the_grace(own):
-    """A store that does not answer means no, but for POSTERN_STORE_GRACE."""
+    """A store that does not answer means no, but for POSTERN_STORE_GRACE: then a
+    session that was confirmed to authorize passes."""
     redis = Redis()
     try:
         programs = own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="2s")
         programs.start_all()
-        cookie = programs.cookie()
+        cookie, unseen, ended = (programs.cookie() for _ in range(3))
+        assert programs.authorize(ended).status == 200
+        assert programs.ask("logout", cookie=ended).status == 200
+        assert programs.authorize(ended).status != 200
         assert programs.authorize(cookie).status == 200
         redis.kill()
         assert programs.authorize(cookie).status == 200
+        for other in (unseen, ended):
+            assert code_of(programs.authorize(other)) == FORBIDDEN
         assert wait_until(
             lambda: programs.authorize(cookie).status != 200, 10)
         for _ in range(5):

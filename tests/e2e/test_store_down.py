@@ -158,9 +158,7 @@ def test_wrong_redis_password_is_logged_without_the_password(
 
 
 def test_grace_period_covers_reads_only(start_own, redis, user):
-    # One worker: each keeps its own time of the store's last answer.
-    gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="4s",
-                        POSTERN_LOOPS="1")
+    gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="4s")
     cookie = gateway.cookie_for(user)
     assert gateway.query(cookie=cookie).status == 200
     assert gateway.session(cookie=cookie) is not None
@@ -176,6 +174,39 @@ def test_grace_period_covers_reads_only(start_own, redis, user):
     time.sleep(4.5)
     assert gateway.query(cookie=cookie).status == 503
     assert gateway.get("/session", cookie=cookie).status == 503
+
+
+def email_of(answer):
+    """Of the user whom the backend sees."""
+    me = answer.json["data"]["me"] if answer.status == 200 else None
+    return me and me["email"]
+
+
+def test_grace_period_is_for_confirmed_sessions(start_own, redis, backend,
+                                                user):
+    """Every session once passed, as long as the store had answered anything."""
+    other = backend.register("Olga")
+    gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="1m",
+                        POSTERN_LOOPS="2")
+    seen, unseen, ended = (gateway.cookie_for(user) for _ in range(3))
+    first, second = (gateway.cookie_for(other) for _ in range(2))
+    for cookie in (seen, ended, first, second):
+        for _ in range(8):  # by both loops
+            assert email_of(gateway.query(cookie=cookie))
+    # Other processes revoke sessions: this one sees that when it is asked, in
+    # one loop.
+    assert gateway.post("/logout", cookie=ended).status == 200
+    assert gateway.post("/logout?everywhere=1", cookie=first).status == 200
+    assert not email_of(gateway.query(cookie=ended))
+    assert not email_of(gateway.query(cookie=first))
+    for _ in range(8):
+        assert email_of(gateway.query(cookie=seen)) == user.email
+    redis.kill()
+    for _ in range(8):
+        assert email_of(gateway.query(cookie=seen)) == user.email
+        for cookie in (unseen, ended, first, second):
+            answer = gateway.query(cookie=cookie)
+            assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
 
 
 def test_unusable_lmdb_folder_is_logged(start_own, user):

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "gateway/confirmed_sessions.h"
 
 static struct fixture *current;
 
@@ -230,6 +231,8 @@ fixture_init(struct fixture *f, const char *const *settings)
     f->ctx.ring = f->config->ring;
     f->ctx.now = FIXTURE_NOW;
     f->ctx.random = counting_random;
+    if (f->config->store_grace > 0)
+        PST_REQUIRE(confirmed_sessions_new(&f->ctx.confirmed) == PST_OK);
     PST_REQUIRE(
         document_lookup_new(&f->ctx.documents,
                             &(struct document_lookup_options){
@@ -253,6 +256,7 @@ fixture_fini(struct fixture *f)
     pst_arena_free(&f->arena);
     pst_arena_free(&f->documents);
     document_lookup_free(&f->ctx.documents);
+    confirmed_sessions_free(&f->ctx.confirmed);
     config_free(&f->config);
     current = NULL;
 }

@@ -30,7 +30,6 @@ static const struct response_sink *current_sink;
 static struct {
     struct context *ctx;
     struct pst_arena *arena;
-    int64_t answered_at;
 } seen[NESTED_MAX];
 static size_t depth;
 static size_t nested; /* so many requests begin while the first one runs */
@@ -76,15 +75,15 @@ handler(struct context *ctx, struct request *req, struct response *res)
 {
     seen[depth].ctx = ctx;
     seen[depth].arena = req->arena;
-    seen[depth].answered_at = ctx->store_answered_at;
     assert_ptr_equal(ctx->config, parts.config);
     assert_ptr_equal(ctx->log, parts.log);
     assert_non_null(ctx->ring);
     assert_non_null(ctx->upstream);
     assert_null(ctx->store);
+    assert_non_null(ctx->confirmed);
+    assert_ptr_equal(ctx->confirmed, parts.confirmed);
     assert_int_equal(req->max_body, parts.config->max_body);
     assert_int_equal(req->max_held, parts.config->max_held);
-    ctx->store_answered_at = 100 + (int64_t)depth;
     if (depth < nested) {
         depth++;
         assert_true(send_request());
@@ -106,19 +105,6 @@ test_requests_at_once(void **state)
         assert_ptr_equal(seen[i].ctx->upstream, seen[0].ctx->upstream);
     }
     assert_ptr_not_equal(seen[2].ctx, seen[0].ctx);
-}
-
-/* When the store last answered is known to all, and the newest time counts. */
-static void
-test_store_answer_is_shared(void **state)
-{
-    (void)state;
-    nested = 2;
-    assert_true(send_request());
-    assert_int_equal(seen[2].answered_at, 102); /* of the test before */
-    nested = 0;
-    assert_true(send_request());
-    assert_int_equal(seen[0].answered_at, 102);
 }
 
 /* A request is refused, in the usual form, when too many run. */
@@ -249,6 +235,7 @@ begin(void **state)
     assert_int_equal(
         keyring_cache_new(&parts.keyring_cache, parts.config, parts.log, NULL),
         PST_OK);
+    assert_int_equal(confirmed_sessions_new(&parts.confirmed), PST_OK);
     loop = program_loop_new(&parts);
     assert_non_null(loop);
     return 0;
@@ -259,6 +246,7 @@ end(void **state)
 {
     (void)state;
     program_loop_free(loop);
+    confirmed_sessions_free(&parts.confirmed);
     keyring_cache_free(&parts.keyring_cache);
     log_close(&parts.log);
     config_free(&parts.config);
@@ -271,7 +259,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_at_once),
-        cmocka_unit_test(test_store_answer_is_shared),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_timer_of_the_loop),
         cmocka_unit_test(test_kept_after_a_burst),

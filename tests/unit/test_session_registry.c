@@ -7,7 +7,10 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "fixture.h"
+#include "gateway/confirmed_sessions.h"
+#include "store/store_operations.h"
 #include "stores.h"
 
 #define FIREFOX "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0"
@@ -499,40 +502,332 @@ test_bad_names(void **state)
 /* A store that is down. */
 
 static void
+start_grace(void)
+{
+    f.config->store_grace = 10;
+    expect("grace", confirmed_sessions_new(&f.ctx.confirmed), PST_OK);
+}
+
+/* From now on, the store does not answer. */
+static void
+stop_store(void)
+{
+    store_close(&f.ctx.store);
+    f.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
+}
+
+/* The store confirmed the session to this process, so long ago. */
+static void
+confirm(const struct pst_session *session, int64_t age)
+{
+    struct store_id sid;
+    struct store_id subject;
+    struct session_confirmation confirmation = {
+        .sid = &sid, .subject = &subject, .asked_ms = clock_ms() - age * 1000};
+
+    store_id_sid(session->sid, &sid);
+    expect("subject", store_id_subject(f.ctx.store, session->sub, &subject),
+           PST_OK);
+    confirmed_sessions_begin(f.ctx.confirmed, &confirmation);
+    confirmed_sessions_put(f.ctx.confirmed, &confirmation);
+}
+
+static void
 test_grace(void **state)
 {
     static const struct {
         const char *name;
         int64_t grace;
-        int64_t answered; /* seconds ago; -1: never */
+        int64_t confirmed; /* seconds ago; -1: never */
         enum pst_err want;
     } rows[] = {
         {"no grace", 0, 0, PST_STORE_DOWN},
         {"a moment ago", 10, 0, PST_OK},
         {"within it", 10, 9, PST_OK},
         {"just over", 10, 10, PST_STORE_DOWN},
-        {"it never answered", 10, -1, PST_STORE_DOWN},
+        {"it was never confirmed", 10, -1, PST_STORE_DOWN},
     };
-    struct pst_session session = session_of(1, "7");
-    struct pst_session guest = session_of(2, "");
+    struct pst_session guest = session_of(0, "");
 
     (void)state;
-    store_close(&f.ctx.store);
-    f.ctx.store = stores_open_url(STORES_DOWN_URL, "test");
-    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+    start_grace();
+    stop_store();
+    for (uint8_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session session = session_of((uint8_t)(i + 1), "7");
+
         f.config->store_grace = rows[i].grace;
-        f.ctx.store_answered_at =
-            rows[i].answered < 0 ? 0 : f.ctx.now - rows[i].answered;
+        if (rows[i].confirmed >= 0)
+            confirm(&session, rows[i].confirmed);
         expect(rows[i].name, check(&session), rows[i].want);
         /* A new guest's session is not stored. */
         expect("guest", begin_session(&guest), PST_OK);
+        expect("guest", check(&guest), PST_STORE_DOWN);
         /* The grace period is for reading: it begins and revokes no session. */
         expect("add", begin_session(&session), PST_STORE_DOWN);
+        expect(rows[i].name, check(&session), rows[i].want);
         expect("end", registry_revoke(&f.ctx, &f.req, &session),
                PST_STORE_DOWN);
         expect("all", registry_revoke_all(&f.ctx, &f.req, &session),
                PST_STORE_DOWN);
+        /* They may happen all the same. */
+        expect("ended", check(&session), PST_STORE_DOWN);
     }
+}
+
+/* What happens to a session that the store has confirmed. The second one is of
+ * the same user. */
+typedef void grace_action(const struct pst_session *session,
+                          const struct pst_session *second);
+
+static void
+do_nothing(const struct pst_session *session, const struct pst_session *second)
+{
+    (void)session;
+    (void)second;
+}
+
+static void
+revoke(const struct pst_session *session, const struct pst_session *second)
+{
+    (void)second;
+    expect("revoke", registry_revoke(&f.ctx, &f.req, session), PST_OK);
+}
+
+static void
+revoke_second(const struct pst_session *session,
+              const struct pst_session *second)
+{
+    revoke(second, session);
+}
+
+static void
+revoke_all(const struct pst_session *session, const struct pst_session *second)
+{
+    (void)second;
+    expect("revoke all", registry_revoke_all(&f.ctx, &f.req, session), PST_OK);
+}
+
+static void
+revoke_by_name(const struct pst_session *session,
+               const struct pst_session *second)
+{
+    bool is_own;
+
+    expect("revoke by name",
+           registry_revoke_by_name(&f.ctx, &f.req, second, name_of(session),
+                                   &is_own),
+           PST_OK);
+}
+
+static void
+revoke_while_down(const struct pst_session *session,
+                  const struct pst_session *second)
+{
+    (void)second;
+    stop_store();
+    expect("revoke", registry_revoke(&f.ctx, &f.req, session), PST_STORE_DOWN);
+}
+
+static void
+revoke_all_while_down(const struct pst_session *session,
+                      const struct pst_session *second)
+{
+    (void)session;
+    stop_store();
+    expect("revoke all", registry_revoke_all(&f.ctx, &f.req, second),
+           PST_STORE_DOWN);
+}
+
+/* By another process: this one has no part in it. */
+static void
+act_elsewhere(grace_action *action, const struct pst_session *session,
+              const struct pst_session *second)
+{
+    struct confirmed_sessions *confirmed = f.ctx.confirmed;
+
+    f.ctx.confirmed = NULL;
+    action(session, second);
+    f.ctx.confirmed = confirmed;
+}
+
+static void
+revoke_elsewhere(const struct pst_session *session,
+                 const struct pst_session *second)
+{
+    act_elsewhere(revoke, session, second);
+}
+
+static void
+be_refused(const struct pst_session *session, const struct pst_session *second)
+{
+    act_elsewhere(revoke, session, second);
+    expect("refused", check(session), PST_REVOKED);
+}
+
+static void
+be_refused_with_all(const struct pst_session *session,
+                    const struct pst_session *second)
+{
+    act_elsewhere(revoke_all, session, second);
+    expect("refused", check(second), PST_REVOKED);
+}
+
+static void
+replace(const struct pst_session *session, const struct pst_session *second)
+{
+    const struct registry_replacement replaced = {.old = session};
+    struct pst_session fresh = session_of(3, "7");
+
+    (void)second;
+    expect("replace", registry_replace(&f.ctx, &f.req, &replaced, &fresh),
+           PST_OK);
+}
+
+static void
+replace_second(const struct pst_session *session,
+               const struct pst_session *second)
+{
+    replace(second, session);
+}
+
+/* More than one user may have: the oldest one ends. */
+static void
+begin_one_too_many(const struct pst_session *session,
+                   const struct pst_session *second)
+{
+    (void)session;
+    (void)second;
+    f.config->max_sessions = 2;
+    (void)add(3, "7");
+}
+
+/* A new session is refused, since the one before it was revoked. */
+static void
+fail_to_replace(const struct pst_session *session,
+                const struct pst_session *second)
+{
+    const struct registry_replacement replaced = {.old = second,
+                                                  .requires_old = true};
+    struct pst_session fresh = session_of(3, "7");
+
+    act_elsewhere(revoke_all, session, second);
+    expect("replace", registry_replace(&f.ctx, &f.req, &replaced, &fresh),
+           PST_REVOKED);
+}
+
+/* A new session must begin later, since all were revoked. */
+static void
+begin_after_revoke_all(const struct pst_session *session,
+                       const struct pst_session *second)
+{
+    const struct registry_replacement none = {.old = NULL};
+    struct pst_session fresh = session_of(3, "7");
+
+    act_elsewhere(revoke_all, session, second);
+    expect("begin", registry_replace(&f.ctx, &f.req, &none, &fresh),
+           PST_EXPIRED);
+}
+
+/* The design (2.4): while the store is down, a process lets a session pass that
+ * the store confirmed to it, never one that it has seen revoked. Every session
+ * once passed. */
+static void
+test_grace_after_revocation(void **state)
+{
+    static const struct {
+        const char *name;
+        grace_action *action;
+        enum pst_err want;
+    } rows[] = {
+        {"valid", do_nothing, PST_OK},
+        {"another one revoked", revoke_second, PST_OK},
+        {"another one replaced", replace_second, PST_OK},
+        {"revoked elsewhere, unseen", revoke_elsewhere, PST_OK},
+        {"revoked", revoke, PST_STORE_DOWN},
+        {"revoked by its name", revoke_by_name, PST_STORE_DOWN},
+        {"all revoked", revoke_all, PST_STORE_DOWN},
+        {"revoked while down", revoke_while_down, PST_STORE_DOWN},
+        {"all revoked while down", revoke_all_while_down, PST_STORE_DOWN},
+        {"refused", be_refused, PST_STORE_DOWN},
+        {"another one refused", be_refused_with_all, PST_STORE_DOWN},
+        {"replaced", replace, PST_STORE_DOWN},
+        {"one too many", begin_one_too_many, PST_STORE_DOWN},
+        {"not replaced", fail_to_replace, PST_STORE_DOWN},
+        {"begun after it", begin_after_revoke_all, PST_STORE_DOWN},
+    };
+
+    for (size_t i = 0; i < PST_COUNT(rows); i++) {
+        struct pst_session one;
+        struct pst_session two;
+
+        if (i > 0) {
+            (void)end(state);
+            (void)begin(state);
+        }
+        start_grace();
+        one = add(1, "7");
+        f.ctx.now++; /* the oldest one is known */
+        two = add(2, "7");
+        expect("one", check(&one), PST_OK);
+        expect("two", check(&two), PST_OK);
+        rows[i].action(&one, &two);
+        stop_store();
+        expect(rows[i].name, check(&one), rows[i].want);
+    }
+}
+
+/* A session that begins is confirmed, and the guest's beside it forgotten. */
+static void
+test_grace_after_login(void **state)
+{
+    struct pst_session old = session_of(1, "");
+    struct pst_session guest = session_of(2, "");
+    struct pst_session fresh = session_of(3, "7");
+    const struct registry_replacement replaced = {.old = &old, .guest = &guest};
+
+    (void)state;
+    start_grace();
+    expect("old", check(&old), PST_OK);
+    expect("guest", check(&guest), PST_OK);
+    expect("login", registry_replace(&f.ctx, &f.req, &replaced, &fresh),
+           PST_OK);
+    stop_store();
+    expect("fresh", check(&fresh), PST_OK);
+    expect("old", check(&old), PST_STORE_DOWN);
+    expect("guest", check(&guest), PST_STORE_DOWN);
+}
+
+static struct pst_session revoked_meanwhile;
+
+/* The store finds the session valid; another request revokes it before the
+ * answer is read. */
+static enum pst_err
+check_before_revocation(struct store *store, const struct store_id *sid,
+                        const struct store_id *subject, int64_t iat)
+{
+    (void)store;
+    (void)sid;
+    (void)subject;
+    (void)iat;
+    expect("end", registry_revoke(&f.ctx, &f.req, &revoked_meanwhile), PST_OK);
+    return PST_OK;
+}
+
+static void
+test_grace_after_late_answer(void **state)
+{
+    const struct store_operations *real = f.ctx.store->backend;
+    struct store_operations late = *real;
+
+    (void)state;
+    start_grace();
+    revoked_meanwhile = session_of(1, "7");
+    late.check = check_before_revocation;
+    f.ctx.store->backend = &late;
+    expect("valid", check(&revoked_meanwhile), PST_OK);
+    f.ctx.store->backend = real;
+    stop_store();
+    expect("ended", check(&revoked_meanwhile), PST_STORE_DOWN);
 }
 
 /* A subject that the store has no id for is an error: nothing is revoked for
@@ -566,22 +861,6 @@ test_overlong_subject(void **state)
     assert_true(pst_str_equal(list, PST_STR("[")));
 }
 
-/* Each reply of the store restarts the grace period. */
-static void
-test_answers_are_recorded(void **state)
-{
-    struct pst_session session = add(1, "7");
-
-    (void)state;
-    f.ctx.store_answered_at = 0;
-    expect("check", check(&session), PST_OK);
-    assert_int_equal(f.ctx.store_answered_at, f.ctx.now);
-    /* A revoked session stays revoked in the grace period. */
-    f.config->store_grace = 10;
-    expect("end", registry_revoke(&f.ctx, &f.req, &session), PST_OK);
-    expect("ended", check(&session), PST_REVOKED);
-}
-
 #define REGISTRY_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -603,8 +882,10 @@ main(void)
         REGISTRY_TEST(test_revoke_by_name),
         REGISTRY_TEST(test_bad_names),
         REGISTRY_TEST(test_grace),
+        REGISTRY_TEST(test_grace_after_revocation),
+        REGISTRY_TEST(test_grace_after_login),
+        REGISTRY_TEST(test_grace_after_late_answer),
         REGISTRY_TEST(test_overlong_subject),
-        REGISTRY_TEST(test_answers_are_recorded),
     };
 
     return cmocka_run_group_tests_name("session_registry", tests, NULL, NULL);
