@@ -110,11 +110,10 @@ confirmed_sessions_put(struct confirmed_sessions *sessions,
     if (!sessions)
         return;
     pthread_mutex_lock(&sessions->lock);
-    if (count_forgotten(sessions, confirmation) == confirmation->forgotten)
-        *find_session_place(sessions, confirmation->sid) =
-            (struct confirmed_session){.sid = *confirmation->sid,
-                                       .asked_ms = confirmation->asked_ms,
-                                       .forgotten = confirmation->forgotten};
+    *find_session_place(sessions, confirmation->sid) =
+        (struct confirmed_session){.sid = *confirmation->sid,
+                                   .asked_ms = confirmation->asked_ms,
+                                   .forgotten = confirmation->forgotten};
     pthread_mutex_unlock(&sessions->lock);
 }
 

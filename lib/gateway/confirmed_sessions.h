@@ -38,9 +38,9 @@ void confirmed_sessions_free(struct confirmed_sessions **sessions);
 void confirmed_sessions_begin(struct confirmed_sessions *sessions,
                               struct session_confirmation *confirmation);
 
-/* The store confirmed the session. No effect if the session or its user was
- * forgotten since confirmed_sessions_begin(): the answer may be older than a
- * revocation. */
+/* The store confirmed the session. If the session or its user was forgotten
+ * since confirmed_sessions_begin(), the session is not confirmed: the answer
+ * may be older than a revocation. */
 void confirmed_sessions_put(struct confirmed_sessions *sessions,
                             const struct session_confirmation *confirmation);
 

@@ -797,6 +797,23 @@ test_grace_after_login(void **state)
     expect("guest", check(&guest), PST_STORE_DOWN);
 }
 
+/* A guest has no user whose sessions could be forgotten. */
+static void
+test_grace_of_a_refused_guest(void **state)
+{
+    struct pst_session guest = session_of(1, "");
+    struct pst_session other = session_of(2, "");
+
+    (void)state;
+    start_grace();
+    expect("guest", check(&guest), PST_OK);
+    expect("other", check(&other), PST_OK);
+    be_refused(&guest, &other);
+    stop_store();
+    expect("guest, refused", check(&guest), PST_STORE_DOWN);
+    expect("the other", check(&other), PST_OK);
+}
+
 static struct pst_session revoked_meanwhile;
 
 /* The store finds the session valid; another request revokes it before the
@@ -884,6 +901,7 @@ main(void)
         REGISTRY_TEST(test_grace),
         REGISTRY_TEST(test_grace_after_revocation),
         REGISTRY_TEST(test_grace_after_login),
+        REGISTRY_TEST(test_grace_of_a_refused_guest),
         REGISTRY_TEST(test_grace_after_late_answer),
         REGISTRY_TEST(test_overlong_subject),
     };
