@@ -147,3 +147,47 @@ confirmed_sessions_forget(struct confirmed_sessions *sessions,
     sessions->counters[id_hash(id) % COUNTERS]++;
     pthread_mutex_unlock(&sessions->lock);
 }
+
+/* The store refused a session. It does not say whether all sessions of the user
+ * were revoked, so all are forgotten. */
+static void
+forget_refused_session(struct confirmed_sessions *sessions,
+                       const struct store_id *sid,
+                       const struct store_id *subject)
+{
+    confirmed_sessions_forget(sessions, sid);
+    confirmed_sessions_forget(sessions, subject);
+}
+
+void
+confirmed_sessions_note_check(struct confirmed_sessions *sessions,
+                              const struct session_confirmation *confirmation,
+                              enum pst_err e)
+{
+    if (e == PST_OK)
+        confirmed_sessions_put(sessions, confirmation);
+    else if (e == PST_REVOKED)
+        forget_refused_session(sessions, confirmation->sid,
+                               confirmation->subject);
+}
+
+void
+confirmed_sessions_note_replacement(struct confirmed_sessions *sessions,
+                                    const struct session_confirmation *fresh,
+                                    const struct store_replacement *replacement,
+                                    enum pst_err e)
+{
+    if (e == PST_REVOKED) {
+        forget_refused_session(sessions, replacement->old,
+                               replacement->old_subject);
+    } else if (e == PST_EXPIRED) {
+        confirmed_sessions_forget(sessions, fresh->subject);
+    } else if (e == PST_OK) {
+        confirmed_sessions_put(sessions, fresh);
+        confirmed_sessions_forget(sessions, replacement->old);
+        confirmed_sessions_forget(sessions, replacement->guest);
+        /* The user's oldest sessions may have been revoked. */
+        if (replacement->cap > 0)
+            confirmed_sessions_forget(sessions, fresh->subject);
+    }
+}

@@ -61,4 +61,20 @@ confirmed_sessions_has(struct confirmed_sessions *sessions,
 void confirmed_sessions_forget(struct confirmed_sessions *sessions,
                                const struct store_id *id);
 
+/* What the result of store_check() says about the session: it is confirmed,
+ * forgotten, or left as it was. */
+void
+confirmed_sessions_note_check(struct confirmed_sessions *sessions,
+                              const struct session_confirmation *confirmation,
+                              enum pst_err e);
+
+/* The same of the result of store_session_replace(), and of the sessions that
+ * were replaced.
+ *   fresh  the new session */
+void
+confirmed_sessions_note_replacement(struct confirmed_sessions *sessions,
+                                    const struct session_confirmation *fresh,
+                                    const struct store_replacement *replacement,
+                                    enum pst_err e);
+
 #endif

@@ -23,7 +23,6 @@
 #include "engine/fiber.h"
 #include "engine/server.h"
 #include "gateway/arguments.h"
-#include "gateway/confirmed_sessions.h"
 #include "gateway/document_lookup.h"
 #include "gateway/program_loop.h"
 #include "gateway/program_sandbox.h"
@@ -66,7 +65,6 @@ static void
 program_report(void *context, const char *subject, const char *error)
 {
     const struct program *program = context;
-
     struct log *log = NULL;
     char reason[1024];
 
@@ -253,7 +251,8 @@ program_close(struct program *program)
 }
 
 /*
- * Read the manifest, and make room for the documents that clients send.
+ * Read the manifest, and make room for the documents that clients send and for
+ * confirmed sessions.
  *   is_persistent  the process serves more than one request
  * Returns EX_OK or the exit status.
  */
@@ -274,22 +273,8 @@ program_load_documents(struct program *program, bool is_persistent)
 
     if (e == PST_BAD_CONFIG)
         program_report(program, "POSTERN_DOCUMENTS", error);
-    return e ? program_report_failure(program, e) : EX_OK;
-}
-
-/*
- * Make room for confirmed sessions, if POSTERN_STORE_GRACE is set. Returns
- * EX_OK or the exit status. is_persistent  the process serves more than one
- * request
- */
-static int
-program_make_confirmed_sessions(struct program *program, bool is_persistent)
-{
-    enum pst_err e;
-
-    if (!is_persistent || program->parts.config->store_grace == 0)
-        return EX_OK;
-    e = confirmed_sessions_new(&program->parts.confirmed);
+    if (!e && is_persistent && config->store_grace > 0)
+        e = confirmed_sessions_new(&program->parts.confirmed);
     return e ? program_report_failure(program, e) : EX_OK;
 }
 
@@ -369,8 +354,6 @@ program_run(struct program *program, const char *address)
         return e == PST_MALFORMED ? EX_USAGE : EX_OSERR;
     }
     status = program_load_documents(program, sockets.count > 0);
-    if (status == EX_OK)
-        status = program_make_confirmed_sessions(program, sockets.count > 0);
     if (status == EX_OK)
         status = program_enter_sandbox(program, &sockets);
     if (status != EX_OK) {

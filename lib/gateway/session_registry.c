@@ -62,16 +62,6 @@ begin_confirmation(struct context *ctx, const struct session_ids *session_ids)
     return confirmation;
 }
 
-/* The store refused the session. It does not say whether all sessions of the
- * user were revoked, so all are forgotten. */
-static void
-forget_refused_session(struct context *ctx, const struct store_id *sid,
-                       const struct store_id *owner)
-{
-    confirmed_sessions_forget(ctx->confirmed, sid);
-    confirmed_sessions_forget(ctx->confirmed, owner);
-}
-
 enum pst_err
 registry_check(struct context *ctx, const struct request *req,
                const struct pst_session *session)
@@ -89,13 +79,10 @@ registry_check(struct context *ctx, const struct request *req,
     e = registry_log_store_error(ctx, req,
                                  store_check(ctx->store, &session_ids.sid,
                                              session_ids.owner, session->iat));
-    if (e == PST_OK)
-        confirmed_sessions_put(ctx->confirmed, &confirmation);
-    else if (e == PST_REVOKED)
-        forget_refused_session(ctx, &session_ids.sid, session_ids.owner);
-    else if (e == PST_STORE_DOWN &&
-             confirmed_sessions_has(ctx->confirmed, &confirmation,
-                                    ctx->config->store_grace * 1000))
+    confirmed_sessions_note_check(ctx->confirmed, &confirmation, e);
+    if (e == PST_STORE_DOWN &&
+        confirmed_sessions_has(ctx->confirmed, &confirmation,
+                               ctx->config->store_grace * 1000))
         return PST_OK;
     return e;
 }
@@ -201,26 +188,6 @@ fill_replaced_sessions(const struct context *ctx,
     return PST_OK;
 }
 
-/* What the result of a replacement says about the sessions in it. */
-static void
-note_replacement(struct context *ctx,
-                 const struct store_replacement *replacement,
-                 const struct session_confirmation *fresh, enum pst_err e)
-{
-    if (e == PST_REVOKED) {
-        forget_refused_session(ctx, replacement->old, replacement->old_subject);
-    } else if (e == PST_EXPIRED) {
-        confirmed_sessions_forget(ctx->confirmed, fresh->subject);
-    } else if (e == PST_OK) {
-        confirmed_sessions_put(ctx->confirmed, fresh);
-        confirmed_sessions_forget(ctx->confirmed, replacement->old);
-        confirmed_sessions_forget(ctx->confirmed, replacement->guest);
-        /* The user's oldest sessions may have been revoked. */
-        if (replacement->cap > 0)
-            confirmed_sessions_forget(ctx->confirmed, fresh->subject);
-    }
-}
-
 enum pst_err
 registry_replace(struct context *ctx, const struct request *req,
                  const struct registry_replacement *replaced,
@@ -255,7 +222,8 @@ registry_replace(struct context *ctx, const struct request *req,
     confirmation = begin_confirmation(ctx, &fresh_ids);
     e = registry_log_store_error(
         ctx, req, store_session_replace(ctx->store, &replacement, &since));
-    note_replacement(ctx, &replacement, &confirmation, e);
+    confirmed_sessions_note_replacement(ctx->confirmed, &confirmation,
+                                        &replacement, e);
     return e == PST_EXPIRED ? move_past_revocation(ctx, req, since, fresh) : e;
 }
 
