@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import threading
+import time
 
 import fcgi
 import gateway as gateways
@@ -31,6 +32,7 @@ from test_serve import Program
 
 ROWS = read_table("other faults")
 STORE_DOWN = (503, "STORE_UNAVAILABLE")
+LENGTH_CHECK_EACH = 1.1  # seconds
 FORBIDDEN = (403, "STORE_UNAVAILABLE")  # of authorize
 NAMES = (*PROGRAMS, "authorize")
 PAGE = 4096
@@ -529,11 +531,13 @@ def damaged_fixture(own, tmp_path):
 @pytest.mark.parametrize("is_running", [True, False])
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damaged_store(damaged, name, is_running):
-    """No program ends, as it would by SIGBUS where the file has no page."""
+    """No program ends, as it would by SIGBUS where the file has no page. One that
+    runs looks once in a second."""
     damaged.stop()
     if is_running:
         damaged.start()
         assert damaged.programs.authorize(damaged.live).status == 200
+        time.sleep(LENGTH_CHECK_EACH)
     DAMAGE[name](damaged.path)
     if not is_running:
         damaged.start()
