@@ -654,12 +654,21 @@ class FailingDisk:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.holder.stdout.readline() == b"\n"
         self.enter = ["nsenter", "-t", str(self.holder.pid), "--mount"]
+        self.variables = {}
         self.path, self.image = str(folder / "disk"), str(folder / "image")
         os.mkdir(self.path)
         with open(self.image, "wb") as file:
             file.truncate(16 << 20)
-        self.run("mkfs.ext4", "-q", self.image)
-        self.mount()
+        try:
+            self.run("mkfs.ext4", "-q", self.image)
+            self.mount()
+            device = self.run("findmnt", "-n", "-o", "SOURCE", self.path)
+            self.trigger = (f"/sys/fs/ext4/{os.path.basename(device.strip())}/"
+                            "trigger_fs_error")
+            assert os.access(self.trigger, os.W_OK)
+        except AssertionError:
+            self.close()
+            raise
 
     def run(self, *command, status=0):
         done = subprocess.run([*self.enter, *command], stdout=subprocess.PIPE,
@@ -671,9 +680,7 @@ class FailingDisk:
         self.run("mount", "-o", "loop,errors=remount-ro", self.image, self.path)
 
     def break_down(self):
-        device = self.run("findmnt", "-n", "-o", "SOURCE", self.path)
-        with open(f"/sys/fs/ext4/{os.path.basename(device.strip())}/"
-                  "trigger_fs_error", "w", encoding="ascii") as file:
+        with open(self.trigger, "w", encoding="ascii") as file:
             file.write("1")
 
     def repair(self):
@@ -685,17 +692,104 @@ class FailingDisk:
         self.holder.communicate(timeout=20)
 
 
-def can_break_disks():
-    return os.geteuid() == 0 and os.path.exists("/dev/loop-control") and (
-        os.path.exists("/sys/fs/ext4") and shutil.which("mkfs.ext4"))
+READ_ONLY = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Fails while the file exists. */
+static int
+is_read_only(void)
+{
+    return access(getenv("READ_ONLY"), F_OK) == 0;
+}
+
+int
+fdatasync(int file)
+{
+    static int (*real)(int);
+
+    if (!real)
+        real = dlsym(RTLD_NEXT, "fdatasync");
+    errno = EROFS;
+    return is_read_only() ? -1 : real(file);
+}
+
+int
+open(const char *path, int flags, ...)
+{
+    static int (*real)(const char *, int, ...);
+    va_list more;
+    mode_t mode;
+
+    if (!real)
+        real = dlsym(RTLD_NEXT, "open");
+    va_start(more, flags);
+    mode = va_arg(more, mode_t);
+    va_end(more);
+    if ((flags & O_ACCMODE) == O_RDWR && is_read_only()) {
+        errno = EROFS;
+        return -1;
+    }
+    return real(path, flags, mode);
+}
+
+int
+open64(const char *path, int flags, ...)
+{
+    va_list more;
+    mode_t mode;
+
+    va_start(more, flags);
+    mode = va_arg(more, mode_t);
+    va_end(more);
+    return open(path, flags, mode);
+}
+"""
 
 
-@pytest.mark.skipif(not can_break_disks(), reason="needs loop devices")
-def test_disk_of_the_store_becomes_read_only(own, tmp_path):
-    disk = FailingDisk(tmp_path)
+class ReadOnlyFiles:
+    """As FailingDisk, for machines where no disk can be made: the calls of the C
+    library fail, until repair()."""
+
+    def __init__(self, folder):
+        self.path, self.mark = str(folder), folder / "mark"
+        source, library = folder / "read_only.c", folder / "read_only.so"
+        source.write_text(READ_ONLY, encoding="ascii")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source],
+                       check=True, timeout=60)
+        self.enter = []
+        self.variables = {"LD_PRELOAD": str(library), "POSTERN_SANDBOX": "off",
+                          "READ_ONLY": str(self.mark)}
+
+    def break_down(self):
+        self.mark.touch()
+
+    def repair(self):
+        self.mark.unlink()
+
+    def close(self):
+        pass
+
+
+def make_disk(folder):
     try:
-        programs = own(disk.enter,
-                       POSTERN_STORE=f"lmdb:{disk.path}/store").start_all()
+        return FailingDisk(folder)
+    except AssertionError:  # no rights, no loop devices, or no ext4
+        return ReadOnlyFiles(folder)
+
+
+@pytest.mark.uninstrumented  # a sanitizer must be the first library
+def test_disk_of_the_store_becomes_read_only(own, tmp_path):
+    disk = make_disk(tmp_path)
+    try:
+        programs = own(disk.enter, POSTERN_STORE=f"lmdb:{disk.path}/store",
+                       **disk.variables).start_all()
         cookie, ended = programs.cookie(), programs.cookie()
         assert programs.ask("logout", cookie=ended).status == 200
         disk.break_down()
@@ -726,53 +820,20 @@ def test_disk_of_the_store_becomes_read_only(own, tmp_path):
         disk.close()
 
 
-READ_ONLY = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-/* Fails while the file exists. */
-static int
-is_read_only(void)
-{
-    return access(getenv("READ_ONLY"), F_OK) == 0;
-}
-
-int
-fdatasync(int file)
-{
-    static int (*real)(int);
-
-    if (!real)
-        real = dlsym(RTLD_NEXT, "fdatasync");
-    errno = EROFS;
-    return is_read_only() ? -1 : real(file);
-}
-"""
-
-
 @pytest.mark.uninstrumented  # a sanitizer must be the first library
 def test_writes_fail_for_a_while(own, tmp_path):
     """Without a restart, programs write again as soon as they can."""
-    source, library = tmp_path / "read_only.c", tmp_path / "read_only.so"
-    source.write_text(READ_ONLY, encoding="ascii")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source],
-                   check=True, timeout=60)
-    mark = tmp_path / "mark"
-    programs = own(LD_PRELOAD=str(library), READ_ONLY=str(mark),
-                   POSTERN_SANDBOX="off").start_all()
+    disk = ReadOnlyFiles(tmp_path)
+    programs = own(**disk.variables).start_all()
     cookie = programs.cookie()
     for _ in range(3):
-        mark.touch()
+        disk.break_down()
         assert code_of(programs.log_in()) == STORE_DOWN
         logout = programs.ask("logout", cookie=cookie)
         assert code_of(logout) == STORE_DOWN
         assert "Read-only" in store_down_of(programs, "logout")["reason"]
         assert_goes_on(programs, cookie)
-        mark.unlink()
+        disk.repair()
         other = programs.cookie()
         assert programs.ask("logout", cookie=other).status == 200
         assert programs.authorize(other).status == 401
