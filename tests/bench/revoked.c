@@ -142,7 +142,7 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "usage: revoked FOLDER [COUNT...]\n");
         return 2;
     }
-    (void)snprintf(text, sizeof(text), "lmdb:%s?size=1G", argv[1]);
+    (void)snprintf(text, sizeof(text), "lmdb:%s?size=4G", argv[1]);
     if (pst_crypto_init() != PST_OK ||
         store_url_parse(pst_str_from(text), &url, &reason) != PST_OK ||
         store_open(&store, &url, PST_STR("bench")) != PST_OK) {
