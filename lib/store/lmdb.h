@@ -68,7 +68,7 @@ struct lmdb_environment {
     unsigned names;  /* the table that has the names of the others */
     size_t map_size; /* bytes */
     size_t page_size;
-    _Atomic int64_t checked_at; /* the length of the file: clock_coarse_ms() */
+    _Atomic int64_t checked_at; /* its length; clock_coarse_ms() */
     bool is_lost; /* the map is gone; env is NULL, or of no more use */
     char folder[STORE_URL_PART_MAX + 1]; /* its path */
 };

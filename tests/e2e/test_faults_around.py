@@ -537,7 +537,7 @@ def damaged_fixture(own, tmp_path):
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damaged_store(damaged, name, is_running):
     """No program ends, as it would by SIGBUS where the file has no page. One that
-    runs looks once in a second."""
+    runs checks the length once in a second."""
     damaged.stop()
     if is_running:
         damaged.start()

@@ -188,7 +188,7 @@ def query_at_once(pool, gateway, cookie):
 
 def test_grace_period_is_for_confirmed_sessions(start_own, redis, backend,
                                                 user):
-    """Every session once passed, as long as the store had answered anything."""
+    """A session passes only if this process has had it confirmed."""
     other = backend.register("Olga")
     gateway = start_own(POSTERN_STORE=redis.url, POSTERN_STORE_GRACE="1m",
                         POSTERN_LOOPS="2")
